@@ -1,0 +1,67 @@
+"""What the trainer sees: token ids of prompt and SQL, with the loss on the SQL and the end token only."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.utils.data import Dataset
+
+from text_to_sql.data import Example
+from text_to_sql.prompt import build_messages
+
+# The label that torch's cross entropy leaves out of the loss.
+IGNORED_LABEL = -100
+
+Encoded = dict[str, list[int]]
+
+
+def encode_example(tokenizer: Any, example: Example) -> Encoded:
+    """Returns `input_ids` and `labels` of one example, equal in length.
+
+    Prompt and SQL are tokenised apart, since that is what the model meets when it generates. Labels are masked by
+    position: pad and end token are the same id here, and a mask by id would leave the end untrained.
+    """
+    prompt = tokenizer.apply_chat_template(
+        build_messages(example.schema, example.question), add_generation_prompt=True, tokenize=True, return_dict=False
+    )
+    answer = [*tokenizer.encode(example.sql, add_special_tokens=False), tokenizer.eos_token_id]
+    return {"input_ids": [*prompt, *answer], "labels": [IGNORED_LABEL] * len(prompt) + answer}
+
+
+class EncodedExamples(Dataset[Encoded]):
+    """Encoded examples that fit into `max_length` tokens.
+
+    Attributes:
+        dropped: how many examples were longer and are left out.
+    """
+
+    def __init__(self, tokenizer: Any, examples: Sequence[Example], max_length: int) -> None:
+        encoded = [encode_example(tokenizer, example) for example in examples]
+        self._rows = [row for row in encoded if len(row["input_ids"]) <= max_length]
+        self.dropped = len(encoded) - len(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> Encoded:
+        return self._rows[index]
+
+
+@dataclass(frozen=True, slots=True)
+class PadRight:
+    """Collates rows to the longest of the batch: ids with `pad_token_id`, labels with the ignored label."""
+
+    pad_token_id: int
+
+    def __call__(self, rows: Sequence[Encoded]) -> dict[str, torch.Tensor]:
+        longest = max(len(row["input_ids"]) for row in rows)
+
+        def padded(values: list[int], fill: int) -> list[int]:
+            return values + [fill] * (longest - len(values))
+
+        return {
+            "input_ids": torch.tensor([padded(row["input_ids"], self.pad_token_id) for row in rows]),
+            "attention_mask": torch.tensor([padded([1] * len(row["input_ids"]), 0) for row in rows]),
+            "labels": torch.tensor([padded(row["labels"], IGNORED_LABEL) for row in rows]),
+        }
