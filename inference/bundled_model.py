@@ -21,6 +21,15 @@ _GGUF_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 _FOLDER = "smollm2-135m-instruct-0.1.2-bfloat16"
 _PARAMETERS = 134_515_008
 _MANIFEST = "conversion.json"
+# As in the model's own tokenizer; some versions of Transformers read them wrongly from the GGUF file.
+_SPECIAL_TOKENS = {
+    "bos_token": "<|im_start|>",
+    "eos_token": "<|im_end|>",
+    "unk_token": "<|endoftext|>",
+    "pad_token": "<|im_end|>",
+}
+_END_ID = 2
+_CHAT_IDS = [1, 9690, 198, 6077, 5453, 30, 2, 198, 1, 4093, 198, 23428, 216, 33, 34, 18451, 252, 47, 2, 198, 1, 520, 9531, 198]
 
 
 def bundled_model_path() -> Path:
@@ -64,7 +73,9 @@ def _convert(gguf: Path, target: Path) -> None:
             gguf.parent, gguf_file=gguf.name, quantization_config=GgufConfig(dequantize=True), dtype=torch.bfloat16
         )
         model.save_pretrained(partial)
-        AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(partial)
+        tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+        tokenizer.add_special_tokens(_SPECIAL_TOKENS)
+        tokenizer.save_pretrained(partial)
         _check_weights(partial / "model.safetensors")
         _check_chat(partial)
         files = {file.name: file.stat().st_size for file in sorted(partial.iterdir())}
@@ -87,9 +98,14 @@ def _check_weights(file: Path) -> None:
 
 
 def _check_chat(folder: Path) -> None:
+    """Reads the written tokenizer back: a prompt must give exactly the ids that the model was trained on."""
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    text = tokenizer.apply_chat_template([{"role": "user", "content": "1 + 1?"}], tokenize=False)
-    if "<|im_start|>user\n1 + 1?<|im_end|>" not in text:
-        raise BaseModelError(f"The conversion lost the chat template: it renders {text!r}.")
+    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "SELECT 12 FROM t?"}]
+    ids = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=True, return_dict=False)
+    if ids != _CHAT_IDS or tokenizer.eos_token_id != _END_ID:
+        raise BaseModelError(
+            f"The conversion changed the tokenizer: it gives {ids} with end {tokenizer.eos_token_id} "
+            f"instead of {_CHAT_IDS} with end {_END_ID}."
+        )
