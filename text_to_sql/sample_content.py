@@ -178,17 +178,14 @@ _TITLES = {
         Samarkand; Ferries of the Aegean; Alone on the Appalachian Trail; Night Markets of the East""",
     ("Korean", "cooking"): "Eommaui Bapsang; Gimchi Iyagi; Sagyejeol Banchan; Halmeoniui Doenjang",
     ("Korean", "history"): "Joseonui Haru; Baekjeui Gil; Hanyang Sijang Iyagi; Byeokdolgwa Seongmun",
-    ("Korean", "poetry"): "Dalbit Araeseo; Baramui Moksori; Gyeoul Gangga; Kkotnipui Sigan",
+    ("Korean", "poetry"): "Dalbit Araeseo; Baramui Moksori; Gyeoul Gangga; Kkonnipui Sigan",
     ("Korean", "romance"): "Bomnarui Pyeonji; Geu Yeoreumui Bada; Cheonnun Oneun Nal; Uriui Golmokgil",
     ("Korean", "thriller"): "Hangangui Bam; Geomeun Umul; Saebyeok Ne Si; Sarajin Moksori",
     ("German", "cooking"): "Omas Sonntagsbraten; Backen im Advent; Einfach Gutes aus Schwaben; Suppen im Winter",
     ("German", "mystery"): "Der Tote im Weinberg; Mord am Alexanderplatz; Die stille Zeugin; Nacht ohne Namen",
     ("German", "travel"): "Mit dem Rad zur Ostsee; Wandern im Schwarzwald; Sommer auf der Alm; Kanufahrt nach Wien",
-    ("French", "mystery"): "Le Dernier Train pour Lille; Meurtre au bord du canal; L'Ombre du notaire; Rue sans issue",
-    (
-        "French",
-        "romance",
-    ): "Un automne avec toi; Les Amants de la rue Monge; Le Jardin des promesses; Deux billets pour Nice",
+    ("French", "mystery"): "Le Dernier Train pour Lille; Meurtre au bord du lac; L'Ombre du notaire; Rue sans issue",
+    ("French", "romance"): "Un automne avec toi; Les Amants du canal; Le Jardin des promesses; Deux billets pour Nice",
     ("Spanish", "romance"): "Cartas desde Ronda; El verano de Lola; Bailando en Sevilla; Un beso en el tren",
     ("Spanish", "poetry"): "Agua y ceniza; Versos de medianoche; La luz de los olivos; Piedra blanca",
     ("Japanese", "fantasy"): "Kitsune no Mori; Hoshi wo Hirou Otoko; Kaze no Toshokan; Tsuki no Hashi",
@@ -288,8 +285,8 @@ def add_books(connection: sqlite3.Connection, rng: random.Random, names: Names) 
 def _add_author(connection: sqlite3.Connection, rng: random.Random, names: Names, language: str) -> tuple[int, int]:
     """Inserts one author; returns (author_id, birth_year)."""
     # Books in English may be translated from any language.
-    writing = {n: c.author_share for n, c in COUNTRIES.items() if language in ("English", c.language)}
-    country = rng.choices(list(writing), list(writing.values()))[0]
+    countries = [name for name, country in COUNTRIES.items() if language in ("English", country.language)]
+    country = rng.choices(countries, [COUNTRIES[name].author_share for name in countries])[0]
     birth_year = rng.randint(1942, 1994)
     row = (names.draw(country), country, birth_year)
     cursor = connection.execute("INSERT INTO authors (name, country, birth_year) VALUES (?, ?, ?)", row)

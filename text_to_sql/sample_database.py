@@ -127,7 +127,7 @@ def _shelves(connection: sqlite3.Connection, rng: random.Random) -> dict[tuple[i
     rng.shuffle(books)
     shelves = {}
     for year, (name, country) in product(range(_FIRST_DAY.year, _LAST_DAY.year + 1), content.COUNTRIES.items()):
-        appeal = {"English": 1.0, country.language: 3.0}
+        appeal = {"English": 1.0, country.language: 5.0}
         on_sale = [(rank, book) for rank, book in enumerate(books) if book[2] <= year]
         demand = [appeal.get(book[3], 0.03) * (rank + 5) ** -1.2 for rank, book in on_sale]
         shelves[year, name] = ([(book[0], book[1]) for _, book in on_sale], demand)
@@ -176,7 +176,7 @@ def _add_reviews(connection: sqlite3.Connection, rng: random.Random) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line; returns the exit code: 0 built, 2 bad usage."""
+    """Runs the command line; returns the exit code: 0 built, 2 not built, with the reason on stderr."""
     parser = argparse.ArgumentParser(prog="python -m text_to_sql.sample_database", description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, required=True, help="SQLite file to write, such as bookshop.sqlite")
     parser.add_argument("--seed", type=int, default=SAMPLE_SEED, help="what the content is drawn from (%(default)s)")
@@ -184,7 +184,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         path = build_sample_database(options.output, options.seed, overwrite=options.overwrite)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, sqlite3.Error) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     counts = row_counts(path)

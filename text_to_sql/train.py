@@ -34,7 +34,7 @@ from text_to_sql.data import (
     sample,
     split_by_database,
 )
-from text_to_sql.training_data import EncodedExamples, PadRight
+from text_to_sql.training_data import EncodedExamples, PadRight, SortedWithinSteps
 
 ALL_LINEAR_LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 HELD_OUT_DATABASES = 15
@@ -56,7 +56,7 @@ class Recipe:
     max_steps: int = 100
     rank: int = 64
     alpha: int = 64
-    learning_rate: float = 4e-3
+    learning_rate: float = 3e-3
     warmup_steps: int = 8
     batch_size: int = 256
     micro_batch_size: int = 64
@@ -95,6 +95,14 @@ def collect_examples(data: Path, recipe: Recipe) -> tuple[list[Example], list[Ex
     return training, sample(held_out, recipe.held_out_examples, random.Random(SPLIT_SEED))
 
 
+class StepSortedTrainer(Trainer):
+    """A Trainer whose micro-batches hold examples of like length; see `SortedWithinSteps`."""
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> SortedWithinSteps:
+        step_size = self.args.per_device_train_batch_size * self.args.gradient_accumulation_steps
+        return SortedWithinSteps(self.train_dataset.lengths(), step_size, self.args.seed)
+
+
 def build_trainer(recipe: Recipe, base: BaseModel, data: Path, output: Path) -> Trainer:
     """Returns a Trainer over the adapted model, ready to train."""
     set_seed(recipe.seed)
@@ -103,7 +111,7 @@ def build_trainer(recipe: Recipe, base: BaseModel, data: Path, output: Path) -> 
     train_set = EncodedExamples(tokenizer, training, recipe.max_length)
     eval_set = EncodedExamples(tokenizer, held_out, recipe.max_length)
     print(f"{len(train_set):,} examples to train on, {len(eval_set):,} held out, {train_set.dropped} too long")
-    return Trainer(
+    return StepSortedTrainer(
         model=_adapted_model(base, recipe),
         args=_training_arguments(recipe, output),
         train_dataset=train_set,
@@ -136,7 +144,6 @@ def _training_arguments(recipe: Recipe, output: Path) -> TrainingArguments:
         per_device_train_batch_size=recipe.micro_batch_size,
         per_device_eval_batch_size=recipe.micro_batch_size,
         gradient_accumulation_steps=recipe.batch_size // recipe.micro_batch_size,
-        train_sampling_strategy="group_by_length",
         bf16=on_gpu,
         use_cpu=not on_gpu,
         logging_steps=1,
