@@ -8,14 +8,11 @@ weights, and rows with index -1 are skipped, as vLLM's GPU kernels do.
 """
 
 import importlib
-import logging
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 from types import ModuleType
 
 import torch
-
-logger = logging.getLogger(__name__)
 
 # Internal operators change between releases: only these were compared with the originals.
 TESTED_VLLM_VERSIONS = ("0.32.0",)
@@ -77,7 +74,8 @@ def _expand(
     add_inputs: bool,
 ) -> None:
     for adapter, rows in groups:
-        product = inputs[rows].to(output.dtype) @ _matrix(weights, adapter, output.dtype)
+        matrix = _matrix(weights, adapter, output.dtype)[:, : columns.stop - columns.start]
+        product = inputs[rows].to(output.dtype) @ matrix
         if not add_inputs:
             output[rows, columns] = product
         elif isinstance(rows, slice):
@@ -91,5 +89,130 @@ def _common_columns(weights: torch.Tensor, output: torch.Tensor) -> slice:
     return slice(0, min(weights.shape[-2], output.shape[1]))
 
 
-def bgmv_shrink(inputs, lora_b_weights, output_tensor, lora_indices_tensor, scaling=1.0) -> None:  # type: ignore[no-untyped-def]
+# The replacements keep the names and the parameters of the originals: vLLM calls them by position and by keyword.
+
+
+def bgmv_shrink(
+    inputs: torch.Tensor,
+    lora_b_weights: torch.Tensor,
+    output_tensor: torch.Tensor,
+    lora_indices_tensor: torch.Tensor,
+    scaling: float = 1.0,
+) -> None:
+    """`output[i] = scaling * A[index[i]] @ inputs[i]` for each row with an adapter; one index a row."""
     _shrink(inputs, lora_b_weights, output_tensor, _rows_of_tokens(lora_indices_tensor), scaling)
+
+
+def bgmv_expand(
+    inputs: torch.Tensor,
+    lora_b_weights: torch.Tensor,
+    output_tensor: torch.Tensor,
+    lora_indices_tensor: torch.Tensor,
+    add_inputs: bool = True,
+) -> None:
+    """`output[i] (+)= B[index[i]] @ inputs[i]` for each row with an adapter; one index a row."""
+    columns = _common_columns(lora_b_weights, output_tensor)
+    _expand(inputs, lora_b_weights, output_tensor, _rows_of_tokens(lora_indices_tensor), columns, add_inputs)
+
+
+def bgmv_expand_slice(
+    inputs: torch.Tensor,
+    lora_b_weights: torch.Tensor,
+    output_tensor: torch.Tensor,
+    lora_indices_tensor: torch.Tensor,
+    slice_offset: int,
+    slice_size: int,
+    add_inputs: bool = True,
+) -> None:
+    """`bgmv_expand` into `slice_size` columns of the output, from `slice_offset` on."""
+    columns = slice(slice_offset, slice_offset + slice_size)
+    _expand(inputs, lora_b_weights, output_tensor, _rows_of_tokens(lora_indices_tensor), columns, add_inputs)
+
+
+def sgmv_shrink(
+    inputs: torch.Tensor,
+    lora_a_weights: torch.Tensor,
+    output_tensor: torch.Tensor,
+    b_seq_start_loc: torch.Tensor,
+    seq_len_tensor: torch.Tensor,
+    lora_indices_tensor: torch.Tensor,
+    batches: int,
+    max_seq_length: int,
+    token_nums: int,
+    scaling: float,
+) -> None:
+    """`bgmv_shrink` with one index for each run of `seq_len_tensor` rows."""
+    groups = group_rows(lora_indices_tensor.tolist(), seq_len_tensor.tolist())
+    _shrink(inputs, lora_a_weights, output_tensor, groups, scaling)
+
+
+def sgmv_expand(
+    inputs: torch.Tensor,
+    lora_b_weights: torch.Tensor,
+    output_tensor: torch.Tensor,
+    b_seq_start_loc: torch.Tensor,
+    seq_len_tensor: torch.Tensor,
+    lora_indices_tensor: torch.Tensor,
+    batches: int,
+    max_seq_length: int,
+    token_nums: int,
+    add_inputs: bool = False,
+) -> None:
+    """`bgmv_expand` with one index for each run of `seq_len_tensor` rows."""
+    groups = group_rows(lora_indices_tensor.tolist(), seq_len_tensor.tolist())
+    columns = _common_columns(lora_b_weights, output_tensor)
+    _expand(inputs, lora_b_weights, output_tensor, groups, columns, add_inputs)
+
+
+def sgmv_expand_slice(
+    inputs: torch.Tensor,
+    lora_b_weights: torch.Tensor,
+    output_tensor: torch.Tensor,
+    b_seq_start_loc: torch.Tensor,
+    seq_len_tensor: torch.Tensor,
+    lora_indices_tensor: torch.Tensor,
+    batches: int,
+    max_seq_length: int,
+    token_nums: int,
+    slice_offset: int,
+    slice_size: int,
+    add_inputs: bool = False,
+) -> None:
+    """`bgmv_expand_slice` with one index for each run of `seq_len_tensor` rows."""
+    groups = group_rows(lora_indices_tensor.tolist(), seq_len_tensor.tolist())
+    columns = slice(slice_offset, slice_offset + slice_size)
+    _expand(inputs, lora_b_weights, output_tensor, groups, columns, add_inputs)
+
+
+OPERATORS: dict[str, Operator] = {
+    operator.__name__: operator
+    for operator in (bgmv_shrink, bgmv_expand, bgmv_expand_slice, sgmv_shrink, sgmv_expand, sgmv_expand_slice)
+}
+
+
+def can_install() -> bool:
+    """Whether this process runs vLLM on a CPU, in a version whose operators were compared with these."""
+    import vllm
+    from vllm.platforms import current_platform
+
+    return current_platform.is_cpu() and vllm.__version__.split("+")[0] in TESTED_VLLM_VERSIONS
+
+
+def install() -> None:
+    """Puts the operators in the place of vLLM's in this process; a second call changes nothing."""
+    for module in _vllm_modules():
+        for name, operator in OPERATORS.items():
+            _originals.setdefault((module.__name__, name), getattr(module, name))
+            setattr(module, name, operator)
+
+
+def uninstall() -> None:
+    """Gives vLLM its own operators back, for tests and comparisons."""
+    for module in _vllm_modules():
+        for name in OPERATORS:
+            if (module.__name__, name) in _originals:
+                setattr(module, name, _originals[module.__name__, name])
+
+
+def _vllm_modules() -> list[ModuleType]:
+    return [importlib.import_module(name) for name in _MODULES]

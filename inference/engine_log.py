@@ -1,0 +1,74 @@
+"""Keeps what vLLM's processes log while they start, to find the root cause of a failure.
+
+With several processes vLLM's own error ends in "See root cause above", and the cause is a line in a child's log. vLLM
+reads its logging configuration from a file that `VLLM_LOGGING_CONFIG_PATH` names, child processes included; here that
+is vLLM's default configuration with a log file beside the usual output.
+"""
+
+import copy
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_VARIABLE = "VLLM_LOGGING_CONFIG_PATH"
+# The last line of a traceback: an exception's name, perhaps with its module, and its text.
+_EXCEPTION = re.compile(r"^(?:[\w.]+\.)?(\w+(?:Error|Exception|Interrupt|Exit)): (.+)$", re.MULTILINE)
+_CONSEQUENCES = ("Engine core initialization failed", "WorkerProc initialization failed", "See root cause above")
+
+
+class EngineLog:
+    """A log file of one engine's processes. It is removed with this object."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="vllm-engine-")
+        self._file = Path(self._folder.name) / "errors.log"
+
+    @contextmanager
+    def configured(self) -> Iterator[None]:
+        """Processes that vLLM starts in this context log to the file too.
+
+        A logging configuration of the user's own stays untouched; then there is no root cause to read.
+        """
+        if _VARIABLE in os.environ:
+            yield
+            return
+        configuration = Path(self._folder.name) / "logging.json"
+        configuration.write_text(json.dumps(_configuration(self._file)))
+        os.environ[_VARIABLE] = str(configuration)
+        try:
+            yield
+        finally:
+            del os.environ[_VARIABLE]
+
+    def root_cause(self) -> str | None:
+        """Returns the first exception that was logged, as `Kind: text`; None if there is none."""
+        return find_root_cause(self._file.read_text(errors="replace")) if self._file.is_file() else None
+
+
+def find_root_cause(log: str) -> str | None:
+    """Returns the first exception in a log that is no mere consequence of another, as `Kind: text`."""
+    for match in _EXCEPTION.finditer(log):
+        if not any(text in match[2] for text in _CONSEQUENCES):
+            return f"{match[1]}: {match[2]}"
+    return None
+
+
+def _configuration(log_file: Path) -> dict[str, object]:
+    from vllm.logger import DEFAULT_LOGGING_CONFIG
+
+    configuration = copy.deepcopy(DEFAULT_LOGGING_CONFIG)
+    # The file gets bare messages and tracebacks: vLLM's own formatter prefixes every line.
+    configuration["formatters"]["bare"] = {"format": "%(message)s"}
+    configuration["handlers"]["start"] = {
+        "class": "logging.FileHandler",
+        "filename": str(log_file),
+        "delay": True,
+        "formatter": "bare",
+        "level": "ERROR",
+    }
+    configuration["loggers"]["vllm"]["handlers"] = [*configuration["loggers"]["vllm"]["handlers"], "start"]
+    return configuration
