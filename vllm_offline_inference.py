@@ -13,12 +13,12 @@ import gc
 import itertools
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from inference import cpu_lora
 from inference.adapter import Adapter, read_adapter
 from inference.adapter_checks import allowed_max_rank, check_adapter
 from inference.adapter_registry import AdapterRegistry, LoadedAdapter
@@ -27,7 +27,7 @@ from inference.base_shapes import base_shapes
 from inference.bundled_model import BUNDLED_MODEL
 from inference.canary import warn_if_silent
 from inference.chat import ChatFormat, Message, check_length
-from inference.engine import EngineOptions, logger, runs_on_cpu, start_engine
+from inference.engine import EngineOptions, logger, runs_on_cpu, start_engine, uncompiled
 from inference.engine_log import EngineLog
 from inference.errors import AdapterError, InferenceError
 from inference.merge import merge_lora_to_base_model
@@ -104,6 +104,7 @@ class VLLMInferenceWithLoRA:
         self._mixes_adapters = self._prepare_lora(options) if self._lora_enabled else True
         lora = {"enable_lora": True, "max_loras": max_adapters, "max_lora_rank": max_rank} if self._lora_enabled else {}
         self.llm = start_engine(self.base_model, self._shapes, options, lora, self._log)
+        self._eager_here = runs_on_cpu() and self.llm.model_config.enforce_eager
         self._request_ids = itertools.count()
         self._streaming = False
         self._chat_formats: dict[AdapterChoice, ChatFormat] = {None: ChatFormat(self.llm.get_tokenizer())}
@@ -200,12 +201,13 @@ class VLLMInferenceWithLoRA:
         prompts = [self._prompt(messages, name) for messages, name in zip(conversations, names, strict=True)]
         outputs: dict[int, Any] = {}
         for rows in self._rows_for_one_call(names):
-            answers = self.llm.generate(
-                [prompts[row] for row in rows],
-                params,
-                use_tqdm=show_progress,
-                lora_request=[self._request(names[row]) for row in rows] if self._lora_enabled else None,
-            )
+            with self._computing():
+                answers = self.llm.generate(
+                    [prompts[row] for row in rows],
+                    params,
+                    use_tqdm=show_progress,
+                    lora_request=[self._request(names[row]) for row in rows] if self._lora_enabled else None,
+                )
             outputs |= zip(rows, answers, strict=True)
         return [to_result(outputs[row], name) for row, name in enumerate(names)]
 
@@ -227,15 +229,16 @@ class VLLMInferenceWithLoRA:
     def _stream(self, prompt: Any, params: Any, lora_request: Any) -> Iterator[str]:
         self._check_idle()
         engine = self.llm.llm_engine
+        [rendered] = self.llm.renderer.render_cmpl([prompt])
         request_id = engine.add_request(
-            f"stream-{next(self._request_ids)}", prompt, params, lora_request=lora_request
+            f"stream-{next(self._request_ids)}", rendered, params, lora_request=lora_request
         )
         self._streaming = True
         try:
             while engine.has_unfinished_requests():
-                for output in engine.step():
-                    if output.outputs[0].text:
-                        yield output.outputs[0].text
+                with self._computing():
+                    outputs = engine.step()
+                yield from (output.outputs[0].text for output in outputs if output.outputs[0].text)
         finally:
             engine.abort_request([request_id])
             self._streaming = False
@@ -280,12 +283,15 @@ class VLLMInferenceWithLoRA:
             raise AdapterError(str(adapter.path), [f"vLLM refused it: {error}"]) from error
         self._adapters.add(loaded)
         self._chat_formats[name] = ChatFormat(self.llm.get_tokenizer(), adapter.chat_template)
-        warn_if_silent(self.llm, loaded)
+        with self._computing():
+            warn_if_silent(self.llm, loaded)
 
     def _prepare_lora(self, options: EngineOptions) -> bool:
         """Returns whether rows with and without an adapter can share an engine call."""
         if not runs_on_cpu():
             return True
+        from inference import cpu_lora
+
         if options.tensor_parallel_size == 1 and cpu_lora.can_install():
             cpu_lora.install()
             logger.info("LoRA on CPU: one matrix product per adapter")
@@ -322,6 +328,10 @@ class VLLMInferenceWithLoRA:
         for row, name in enumerate(names):
             groups.setdefault(None if self._mixes_adapters else name, []).append(row)
         return list(groups.values())
+
+    def _computing(self) -> AbstractContextManager[None]:
+        """In this context the engine computes; an eager one compiles nothing, also where vLLM asks for it."""
+        return uncompiled() if self._eager_here else nullcontext()
 
     def _check_idle(self) -> None:
         if self.llm is None:

@@ -4,6 +4,7 @@ import logging
 import os
 import shutil
 import warnings
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,6 +61,17 @@ def runs_on_cpu() -> bool:
     return current_platform.is_cpu()
 
 
+def uncompiled() -> AbstractContextManager[None]:
+    """A context in which nothing is compiled in this process, whatever asks for it.
+
+    vLLM compiles parts of its sampler even in eager mode: on a CPU that needs g++ and holds the first request up for
+    some 20 seconds.
+    """
+    import torch
+
+    return torch.compiler.set_stance("force_eager")
+
+
 def start_engine(
     base: BaseModel, shapes: BaseShapes, options: EngineOptions, lora: dict[str, Any], log: EngineLog
 ) -> Any:
@@ -89,9 +101,9 @@ def start_engine(
 
 def _cpu_settings(shapes: BaseShapes, options: EngineOptions) -> dict[str, Any]:
     dtype = "float32" if options.dtype == "auto" else options.dtype
-    _warn_about_cpu(dtype)
-    plan = plan_cpu_memory(shapes, dtype, options.max_model_len, options.kv_cache_memory_bytes)
     eager = True if options.enforce_eager is None else options.enforce_eager
+    _check_cpu(dtype, eager)
+    plan = plan_cpu_memory(shapes, dtype, options.max_model_len, options.kv_cache_memory_bytes)
     if options.tensor_parallel_size == 1:
         # In the caller's process the engine starts in a fifth of the time.
         os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
@@ -132,19 +144,17 @@ def _use_all_cores() -> int:
     return cores
 
 
-def _warn_about_cpu(dtype: str) -> None:
+def _check_cpu(dtype: str, eager: bool) -> None:
     import torch
 
+    if not eager and shutil.which("g++") is None:
+        raise EngineStartError(
+            "enforce_eager=False compiles the model, which needs g++ on a CPU, and none was found. "
+            "Install it (Debian: apt-get install g++), or leave enforce_eager out."
+        )
     if dtype == "bfloat16" and torch.cpu._is_amx_tile_supported():
         warnings.warn(
             "bfloat16 on a CPU with AMX gives wrong text with vLLM 0.32: use float32 or float16.",
-            EngineWarning,
-            stacklevel=4,
-        )
-    if shutil.which("g++") is None:
-        warnings.warn(
-            "No g++ was found. vLLM compiles its sampler on a CPU at the first request with temperature above 0: "
-            "install g++ (Debian: apt-get install g++), or use temperature=0.",
             EngineWarning,
             stacklevel=4,
         )

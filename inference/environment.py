@@ -1,6 +1,7 @@
 """What must stand in the environment before vLLM and the Hugging Face libraries are imported."""
 
 import os
+import warnings
 
 # A value that the user has set stays.
 DEFAULTS = {
@@ -10,7 +11,9 @@ DEFAULTS = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     # Standard output belongs to the caller: `--json` prints nothing else there.
     "VLLM_LOGGING_STREAM": "ext://sys.stderr",
-    "VLLM_LOGGING_LEVEL": "WARNING",
+    # vLLM warns of its own internals on every start; VLLM_LOGGING_LEVEL=INFO shows all of it.
+    "VLLM_LOGGING_LEVEL": "ERROR",
+    "TORCH_CPP_LOG_LEVEL": "ERROR",
     "TOKENIZERS_PARALLELISM": "false",
 }
 
@@ -19,3 +22,5 @@ def prepare_environment() -> None:
     """Sets `DEFAULTS` where the user has set nothing."""
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
+    # vLLM 0.32 looks at every attribute of torch while it registers its kernels.
+    warnings.filterwarnings("ignore", r"`torch\.distributed\.reduce_op` is deprecated", FutureWarning)

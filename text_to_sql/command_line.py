@@ -1,0 +1,156 @@
+"""The command line of `vllm_offline_inference.py`: questions in, SQL and rows out."""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from inference.bundled_model import BUNDLED_MODEL
+from inference.cache import cache_folder
+from inference.errors import InferenceError
+from text_to_sql.bundled_adapter import BUNDLED_ADAPTER
+from text_to_sql.errors import TextToSQLError
+from text_to_sql.read_only_database import ReadOnlyDatabase
+from text_to_sql.sample_database import sample_database_path
+from text_to_sql.text_to_sql import MAX_SQL_TOKENS, Answer, TextToSQL
+
+
+SAMPLE_QUESTIONS = (
+    "How many customers live in South Korea?",
+    "What are the titles and prices of the three most expensive books?",
+    "How many orders are there for each status?",
+)
+_SHOWN_ROWS = 20
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Returns the parser of all options."""
+    parser = argparse.ArgumentParser(
+        prog="vllm_offline_inference.py",
+        description="Answers questions about a SQLite database: vLLM and a LoRA adapter write the SQL, which is run "
+        "read-only. Without arguments: three questions about the bundled bookshop.",
+        epilog="Exit codes: 0 every question was answered, 1 a question got no valid SQL, 2 bad usage.",
+    )
+    parser.add_argument("--question", action="append", metavar="TEXT", help="a question; can be given several times")
+    parser.add_argument("--database", type=Path, metavar="FILE", help="a SQLite file (default: the bundled bookshop)")
+    parser.add_argument(
+        "--base-model", default=BUNDLED_MODEL, metavar="NAME", help="folder or hub name (default: bundled %(default)s)"
+    )
+    parser.add_argument("--adapter", type=Path, metavar="FOLDER", help="LoRA adapter (default: checkpoint-100)")
+    parser.add_argument("--no-adapter", action="store_true", help="ask the plain base model")
+    parser.add_argument("--merged", action="store_true", help="merge the adapter into the base once, and serve that")
+    parser.add_argument(
+        "--max-tokens", type=int, default=MAX_SQL_TOKENS, metavar="N", help="longest answer (default: %(default)s)"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object a line for each question, nothing else")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line and returns its exit code."""
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    if options.no_adapter and (options.merged or options.adapter):
+        parser.error("--no-adapter does not go with --adapter or --merged")
+    if options.max_tokens < 1:
+        parser.error(f"--max-tokens must be at least 1, got {options.max_tokens}")
+    if any(not question.strip() for question in options.question or ()):
+        parser.error("--question is empty")
+    with reserved_stdout() as output:
+        try:
+            answers, seconds = _answer(options)
+        except (InferenceError, TextToSQLError) as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
+        _print_json(answers, output) if options.json else _print_tables(answers, seconds, output)
+    return 1 if any(answer.error for answer in answers) else 0
+
+
+@contextmanager
+def reserved_stdout() -> Iterator[TextIO]:
+    """Yields the real standard output; whatever libraries print there goes to standard error meanwhile."""
+    sys.stdout.flush()
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as output:
+        os.dup2(2, 1)
+        try:
+            yield output
+        finally:
+            output.flush()
+            os.dup2(output.fileno(), 1)
+
+
+def _answer(options: argparse.Namespace) -> tuple[list[Answer], float]:
+    from vllm_offline_inference import VLLMInferenceWithLoRA, merge_lora_to_base_model
+
+    # The database first: a wrong path must not cost the start of the engine.
+    with ReadOnlyDatabase(options.database or sample_database_path()) as database:
+        base, adapter = options.base_model, None if options.no_adapter else options.adapter or BUNDLED_ADAPTER
+        if options.merged:
+            base, adapter = merge_lora_to_base_model(base, adapter, _merged_folder(base, adapter)), None
+        with VLLMInferenceWithLoRA(base, adapter) as llm:
+            start = time.perf_counter()
+            answers = TextToSQL(llm, database).ask_all(
+                options.question or SAMPLE_QUESTIONS, max_tokens=options.max_tokens, show_progress=False
+            )
+            return answers, time.perf_counter() - start
+
+
+def _merged_folder(base: str, adapter: Path) -> Path:
+    from inference.adapter import read_adapter
+
+    content = read_adapter(adapter).content_hash[:12]
+    return cache_folder() / f"merged-{Path(base).name}-{adapter.resolve().name}-{content}"
+
+
+def _print_json(answers: Sequence[Answer], output: TextIO) -> None:
+    for answer in answers:
+        generation = answer.generation
+        line = {
+            "question": answer.question,
+            "sql": answer.sql,
+            "columns": answer.columns,
+            "rows": answer.rows,
+            "error": answer.error,
+            "metrics": {
+                "prompt_tokens": generation.prompt_tokens,
+                "output_tokens": generation.output_tokens,
+                "finish_reason": generation.finish_reason,
+                "time_to_first_token_s": round(generation.time_to_first_token_s, 4),
+                "tokens_per_second": round(generation.tokens_per_second, 2),
+            },
+        }
+        print(json.dumps(line, ensure_ascii=False, default=str), file=output)
+
+
+def _print_tables(answers: Sequence[Answer], seconds: float, output: TextIO) -> None:
+    console = Console(file=output)
+    for answer in answers:
+        generation = answer.generation
+        console.print(f"\n[bold]{escape(answer.question)}[/bold]\n  {escape(answer.sql)}")
+        console.print(f"[red]  {escape(answer.error)}[/red]" if answer.error else _table(answer))
+        console.print(
+            f"[dim]  first token after {generation.time_to_first_token_s:.2f} s, "
+            f"{generation.tokens_per_second:.1f} tokens/s, {generation.output_tokens} tokens[/dim]"
+        )
+    tokens = sum(answer.generation.output_tokens for answer in answers)
+    console.print(f"\n{len(answers)} questions in {seconds:.1f} s: {tokens / seconds:.1f} tokens/s in one batch")
+
+
+def _table(answer: Answer) -> Table:
+    table = Table()
+    for column in answer.columns:
+        table.add_column(escape(column))
+    for row in answer.rows[:_SHOWN_ROWS]:
+        table.add_row(*("NULL" if value is None else escape(str(value)) for value in row))
+    if len(answer.rows) > _SHOWN_ROWS:
+        table.caption = f"{len(answer.rows) - _SHOWN_ROWS} more rows"
+    return table
