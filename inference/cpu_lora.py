@@ -19,6 +19,8 @@ import vllm
 from vllm.lora.punica_wrapper.punica_cpu import PunicaWrapperCPU
 from vllm.platforms import current_platform
 
+from inference.cpu_lora_weights import PackedLoRA, stack_versions
+
 # vLLM's internals change between releases: only with these was the result compared with the original operators.
 TESTED_VLLM_VERSIONS = ("0.32.0",)
 
@@ -63,30 +65,14 @@ def _as_index(rows: list[int]) -> Rows:
     return slice(rows[0], rows[-1] + 1) if one_run else torch.tensor(rows)
 
 
-def _matrix(stacked: torch.Tensor, slot: int, dtype: torch.dtype) -> torch.Tensor:
-    """The weights of one slot as (in, out): stacks are (slots, 1, out, in) or (slots, out, in)."""
-    weight = stacked[slot]
-    return (weight[0] if weight.dim() == 3 else weight).to(dtype).t()
-
-
-def _add_product(
-    output: torch.Tensor, rows: Rows, columns: slice, inputs: torch.Tensor, matrix: torch.Tensor, scale: float = 1.0
-) -> None:
-    """`output[rows, columns] += scale * inputs @ matrix`."""
-    if isinstance(rows, slice):
-        output[rows, columns].addmm_(inputs, matrix, alpha=scale)
-    else:
-        output[rows, columns] += (inputs @ matrix).mul_(scale)
-
-
 class GroupedPunicaWrapper(PunicaWrapperCPU):
-    """Applies LoRA with one product per adapter, matrix and layer, instead of one gathered matrix per token.
+    """Applies LoRA with one product per adapter, matrix and layer, instead of one gathered matrix per token."""
 
-    As in vLLM's own operators, what A gives is kept in float32 and what B gives in the output's precision.
-    """
-
-    _token_groups: list[tuple[int, Rows]]
-    _sampler_groups: list[tuple[int, Rows]]
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._packed: dict[tuple[int, int], PackedLoRA] = {}
+        self._token_groups: list[tuple[int, Rows]] = []
+        self._sampler_groups: list[tuple[int, Rows]] = []
 
     def update_metadata(self, *arguments: Any, **options: Any) -> None:
         """Takes over which row has which adapter: once a step, for all layers."""
@@ -118,20 +104,8 @@ class GroupedPunicaWrapper(PunicaWrapperCPU):
         """
         ends = list(accumulate(output_slices))
         for slot, rows in self._token_groups:
-            inputs = x[rows].to(torch.float32)
-            for a, b, end, width in zip(lora_a_stacked, lora_b_stacked, ends, output_slices, strict=True):
-                hidden = (inputs @ _matrix(a, slot, torch.float32)).to(y.dtype)
-                _add_product(y, rows, slice(end - width, end), hidden, _matrix(b, slot, y.dtype), scale)
-
-    def add_lora_embedding(
-        self, y: torch.Tensor, x: torch.Tensor, lora_b_stacked: torch.Tensor, add_inputs: bool = True, **kwargs: Any
-    ) -> None:
-        """`y += x @ B.T` in place, for the rows that have an adapter; x holds A's columns of the tokens already."""
-        for slot, rows in self._token_groups:
-            matrix = _matrix(lora_b_stacked, slot, y.dtype)
-            if not add_inputs:
-                y[rows, : matrix.shape[1]] = 0
-            _add_product(y, rows, slice(0, matrix.shape[1]), x[rows].to(y.dtype), matrix)
+            for index, product in self._lora(lora_a_stacked, lora_b_stacked, slot, y.dtype)(x[rows]):
+                y[rows, ends[index] - output_slices[index] : ends[index]] += _scaled(product, scale)
 
     def add_lora_logits(
         self,
@@ -146,7 +120,32 @@ class GroupedPunicaWrapper(PunicaWrapperCPU):
     ) -> None:
         """`y += scale * x @ A.T @ B.T` in place, for the sampled rows that have an adapter."""
         for slot, rows in self._sampler_groups:
-            hidden = (x[rows].to(torch.float32) @ _matrix(lora_a_stacked, slot, torch.float32)).to(y.dtype)
-            # Adapter and model may pad the vocabulary by different amounts.
-            width = min(lora_b_stacked.shape[-2], y.shape[1])
-            _add_product(y, rows, slice(0, width), hidden, _matrix(lora_b_stacked, slot, y.dtype)[:, :width], scale)
+            for _, product in self._lora((lora_a_stacked,), (lora_b_stacked,), slot, y.dtype)(x[rows]):
+                # Adapter and model may pad the vocabulary by different amounts.
+                width = min(product.shape[1], y.shape[1])
+                y[rows, :width] += _scaled(product[:, :width], scale)
+
+    def add_lora_embedding(
+        self, y: torch.Tensor, x: torch.Tensor, lora_b_stacked: torch.Tensor, add_inputs: bool = True, **kwargs: Any
+    ) -> None:
+        """`y += x @ B.T` in place, for the rows that have an adapter; x holds A's columns of the tokens already."""
+        for slot, rows in self._token_groups:
+            matrix = lora_b_stacked[slot].flatten(0, -2).to(y.dtype)
+            target = y[rows, : matrix.shape[0]]
+            product = x[rows].to(y.dtype) @ matrix.t()
+            y[rows, : matrix.shape[0]] = target + product if add_inputs else product
+
+    def _lora(
+        self, a: Sequence[torch.Tensor], b: Sequence[torch.Tensor], slot: int, dtype: torch.dtype
+    ) -> PackedLoRA:
+        """Returns one slot's matrices of one layer, packed on first use and after each change of the stacks."""
+        key = (a[0].data_ptr(), slot)
+        packed = self._packed.get(key)
+        if packed is None or packed.versions != stack_versions([*a, *b]):
+            packed = self._packed[key] = PackedLoRA.from_stacks(a, b, slot, dtype)
+        return packed
+
+
+def _scaled(product: torch.Tensor, scale: float) -> torch.Tensor:
+    # vLLM folds the adapter's scale into B when it loads it, so that this is 1 and a pass over the product is saved.
+    return product if scale == 1 else product * scale

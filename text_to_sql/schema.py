@@ -1,0 +1,121 @@
+"""The tables of a database, as the model reads them: one `CREATE TABLE` a line."""
+
+import re
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cache
+
+import sqlglot
+from sqlglot.errors import SqlglotError
+
+from text_to_sql.errors import DatabaseFileError
+
+# Spider's five types, which the adapter was trained on, by what a declared type contains; the first match counts.
+_TYPES = (
+    ("bool", "boolean"),
+    ("date", "time"),
+    ("time", "time"),
+    ("char", "text"),
+    ("clob", "text"),
+    ("text", "text"),
+    ("int", "number"),
+    ("real", "number"),
+    ("floa", "number"),
+    ("doub", "number"),
+    ("num", "number"),
+    ("dec", "number"),
+)
+_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column; its type is `text`, `number`, `time`, `boolean` or `others`."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table or view and its columns, in their order."""
+
+    name: str
+    columns: tuple[Column, ...]
+
+    def render(self) -> str:
+        """Returns `CREATE TABLE name (column type, …)`; names that are no plain identifiers are quoted."""
+        columns = ", ".join(f"{quoted(column.name)} {column.type}" for column in self.columns)
+        return f"CREATE TABLE {quoted(self.name)} ({columns})"
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The tables that questions may be about."""
+
+    tables: tuple[Table, ...]
+
+    @property
+    def table_names(self) -> frozenset[str]:
+        """Names of all tables in lower case, as SQLite compares them."""
+        return frozenset(table.name.lower() for table in self.tables)
+
+    def render(self) -> str:
+        """Returns one `CREATE TABLE` a line, the form of the training data: Spider's types, no keys."""
+        return "\n".join(table.render() for table in self.tables)
+
+
+def read_schema(connection: sqlite3.Connection, tables: Iterable[str] | None = None) -> Schema:
+    """Reads the user's tables and views of a database, in the order in which they were created.
+
+    Args:
+        connection: an open database.
+        tables: the names to offer; None offers all.
+
+    Raises:
+        DatabaseFileError: a name does not exist, or there is no table at all.
+    """
+    found = user_tables(connection)
+    wanted = {name.lower() for name in (found if tables is None else tables)}
+    missing = sorted(wanted - {name.lower() for name in found})
+    if missing:
+        raise DatabaseFileError(f"The database has no table {', '.join(missing)}; it has {', '.join(found) or 'none'}.")
+    chosen = [name for name in found if name.lower() in wanted]
+    if not chosen:
+        raise DatabaseFileError("The database has no table to ask about.")
+    return Schema(tuple(_read_table(connection, name) for name in chosen))
+
+
+def user_tables(connection: sqlite3.Connection) -> list[str]:
+    """Returns the names of all tables and views that are not SQLite's own, in the order of their creation."""
+    rows = connection.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY rowid")
+    return [name for (name,) in rows if not name.lower().startswith("sqlite_")]
+
+
+def _read_table(connection: sqlite3.Connection, name: str) -> Table:
+    rows = connection.execute("SELECT name, type FROM pragma_table_info(?) ORDER BY cid", (name,))
+    return Table(name, tuple(Column(column, _spider_type(declared)) for column, declared in rows))
+
+
+def _spider_type(declared: str) -> str:
+    return next((ours for part, ours in _TYPES if part in declared.lower()), "others")
+
+
+@cache
+def quoted(name: str) -> str:
+    """Returns a name as it must stand in SQL: in double quotes unless SQLite and sqlglot take it bare."""
+    return name if _is_plain(name) else '"' + name.replace('"', '""') + '"'
+
+
+def _is_plain(name: str) -> bool:
+    if not _PLAIN_NAME.fullmatch(name):
+        return False
+    try:
+        sqlglot.parse_one(f"SELECT {name} FROM {name}", read="sqlite")
+        with closing(sqlite3.connect(":memory:")) as connection:
+            connection.execute(f"CREATE TABLE {name} ({name})")
+    except (SqlglotError, sqlite3.Error):
+        return False
+    return True
