@@ -301,9 +301,7 @@ class VLLMInferenceWithLoRA:
 
     # Requests
 
-    def _adapter_for_each(
-        self, adapters: AdapterChoice | Sequence[AdapterChoice], count: int
-    ) -> list[AdapterChoice]:
+    def _adapter_for_each(self, adapters: AdapterChoice | Sequence[AdapterChoice], count: int) -> list[AdapterChoice]:
         choices = [adapters] * count if adapters is None or isinstance(adapters, str) else list(adapters)
         if len(choices) != count:
             raise AdapterError("list", [f"adapters has {len(choices)} entries for {count} conversations."])

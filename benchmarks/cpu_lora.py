@@ -1,6 +1,6 @@
 """Runtime LoRA on a CPU: stock vLLM operators, this project's operators, and the plain base, in one process.
 
-    python -m benchmarks.cpu_lora [--record FILE]
+python -m benchmarks.cpu_lora [--record FILE]
 """
 
 import argparse

@@ -86,7 +86,9 @@ def _is_hub_name(text: str) -> bool:
 def _check_folder(folder: Path) -> None:
     found = sorted(file.name for file in folder.iterdir())
     if "config.json" not in found:
-        raise BaseModelError(f"The folder {folder} holds no config.json, so it is no model. It holds: {_listed(found)}.")
+        raise BaseModelError(
+            f"The folder {folder} holds no config.json, so it is no model. It holds: {_listed(found)}."
+        )
     if not any(name.endswith(".safetensors") for name in found):
         raise BaseModelError(f"The folder {folder} holds no *.safetensors weights. It holds: {_listed(found)}.")
 

@@ -28,8 +28,6 @@ def _probability(llm: Any, lora_request: Any) -> list[float]:
 
     ids = llm.get_tokenizer().encode("The quick brown fox jumps over the lazy dog")
     params = SamplingParams(max_tokens=1, temperature=0, logprobs=1)
-    [output] = llm.generate(
-        TokensPrompt(prompt_token_ids=ids), params, use_tqdm=False, lora_request=lora_request
-    )
+    [output] = llm.generate(TokensPrompt(prompt_token_ids=ids), params, use_tqdm=False, lora_request=lora_request)
     [first] = output.outputs[0].logprobs
     return [entry.logprob for entry in first.values()]

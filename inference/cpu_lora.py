@@ -135,9 +135,7 @@ class GroupedPunicaWrapper(PunicaWrapperCPU):
             product = x[rows].to(y.dtype) @ matrix.t()
             y[rows, : matrix.shape[0]] = target + product if add_inputs else product
 
-    def _lora(
-        self, a: Sequence[torch.Tensor], b: Sequence[torch.Tensor], slot: int, dtype: torch.dtype
-    ) -> PackedLoRA:
+    def _lora(self, a: Sequence[torch.Tensor], b: Sequence[torch.Tensor], slot: int, dtype: torch.dtype) -> PackedLoRA:
         """Returns one slot's matrices of one layer, packed on first use and after each change of the stacks."""
         key = (a[0].data_ptr(), slot)
         packed = self._packed.get(key)

@@ -42,9 +42,7 @@ class PackedLoRA:
         self._expand = [_product(b[index].to(dtype)) for index in self._slices]
 
     @classmethod
-    def from_stacks(
-        cls, a: Sequence[torch.Tensor], b: Sequence[torch.Tensor], slot: int, dtype: torch.dtype
-    ) -> Self:
+    def from_stacks(cls, a: Sequence[torch.Tensor], b: Sequence[torch.Tensor], slot: int, dtype: torch.dtype) -> Self:
         """Packs what one slot of the stacks holds.
 
         Args:
@@ -65,9 +63,7 @@ class PackedLoRA:
         if self._shrink is None:
             return []
         hidden = self._shrink(inputs.float()).to(self._dtype).split(self._rank, dim=1)
-        return [
-            (index, expand(part)) for index, expand, part in zip(self._slices, self._expand, hidden, strict=True)
-        ]
+        return [(index, expand(part)) for index, expand, part in zip(self._slices, self._expand, hidden, strict=True)]
 
 
 def _product(matrix: torch.Tensor) -> Product:

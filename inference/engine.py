@@ -10,7 +10,8 @@ from typing import Any
 
 from inference.base_model import BaseModel, first_line
 from inference.base_shapes import DTYPE_BYTES, BaseShapes
-from inference.engine_log import EngineLog
+from inference.cpu_allocator import keep_freed_memory
+from inference.engine_log import EngineLog, is_consequence
 from inference.errors import EngineStartError, MemoryBudgetError
 from inference.memory import plan_cpu_memory
 
@@ -107,6 +108,7 @@ def _cpu_settings(shapes: BaseShapes, options: EngineOptions) -> dict[str, Any]:
     if options.tensor_parallel_size == 1:
         # In the caller's process the engine starts in a fifth of the time.
         os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
+    keep_freed_memory()
     cores = _use_all_cores()
     logger.info(
         "CPU engine: %d cores, %s, %s, KV cache of %s tokens (%.2f GiB), context of %s tokens",
@@ -167,5 +169,10 @@ def _explained(error: Exception, log: EngineLog) -> EngineStartError:
         return MemoryBudgetError(
             f"vLLM did not get the memory that it needs. {cause}\n"
             "Lower max_model_len, raise gpu_memory_utilization if the GPU is otherwise free, or choose a smaller model."
+        )
+    if is_consequence(cause):
+        cause += (
+            "\nThe engine's process ended before it could log. If this is a script, put the code that starts the engine "
+            "under `if __name__ == '__main__':`, since that process imports the script first."
         )
     return EngineStartError(f"vLLM did not start. {cause}")

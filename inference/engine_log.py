@@ -52,9 +52,14 @@ class EngineLog:
 def find_root_cause(log: str) -> str | None:
     """Returns the first exception in a log that is no mere consequence of another, as `Kind: text`."""
     for match in _EXCEPTION.finditer(log):
-        if not any(text in match[2] for text in _CONSEQUENCES):
+        if not is_consequence(match[2]):
             return f"{match[1]}: {match[2]}"
     return None
+
+
+def is_consequence(text: str) -> bool:
+    """Whether an error's text only says that another process failed."""
+    return any(phrase in text for phrase in _CONSEQUENCES)
 
 
 def _configuration(log_file: Path) -> dict[str, object]:

@@ -24,9 +24,7 @@ class PublishableCheckpoint(TrainerCallback):
     def __init__(self, base_name: str) -> None:
         self._base_name = base_name
 
-    def on_save(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         if state.global_step >= state.max_steps:
             checkpoint = Path(args.output_dir) / f"checkpoint-{state.global_step}"
             store_in_float16(checkpoint)

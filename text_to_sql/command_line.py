@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import logging
 import os
 import sys
 import time
@@ -23,11 +24,10 @@ from text_to_sql.read_only_database import ReadOnlyDatabase
 from text_to_sql.sample_database import sample_database_path
 from text_to_sql.text_to_sql import MAX_SQL_TOKENS, Answer, TextToSQL
 
-
 SAMPLE_QUESTIONS = (
     "How many customers live in South Korea?",
-    "What are the titles and prices of the three most expensive books?",
-    "How many orders are there for each status?",
+    "Which customer placed the most orders?",
+    "What are the titles of books by authors from Germany?",
 )
 _SHOWN_ROWS = 20
 
@@ -51,6 +51,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--max-tokens", type=int, default=MAX_SQL_TOKENS, metavar="N", help="longest answer (default: %(default)s)"
     )
+    parser.add_argument(
+        "--enforce-eager", action="store_true", default=None, help="no compilation on a GPU: starts sooner, runs slower"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object a line for each question, nothing else")
     return parser
 
@@ -65,6 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"--max-tokens must be at least 1, got {options.max_tokens}")
     if any(not question.strip() for question in options.question or ()):
         parser.error("--question is empty")
+    _show_progress_of_start()
     with reserved_stdout() as output:
         try:
             answers, seconds = _answer(options)
@@ -73,6 +77,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 2
         _print_json(answers, output) if options.json else _print_tables(answers, seconds, output)
     return 1 if any(answer.error for answer in answers) else 0
+
+
+def _show_progress_of_start() -> None:
+    log = logging.getLogger("inference")
+    log.setLevel(logging.INFO)
+    log.addHandler(logging.StreamHandler(sys.stderr))
 
 
 @contextmanager
@@ -96,7 +106,8 @@ def _answer(options: argparse.Namespace) -> tuple[list[Answer], float]:
         base, adapter = options.base_model, None if options.no_adapter else options.adapter or BUNDLED_ADAPTER
         if options.merged:
             base, adapter = merge_lora_to_base_model(base, adapter, _merged_folder(base, adapter)), None
-        with VLLMInferenceWithLoRA(base, adapter) as llm:
+        print(f"Starting vLLM with {base}{f' and {adapter}' if adapter else ''} …", file=sys.stderr)
+        with VLLMInferenceWithLoRA(base, adapter, enforce_eager=options.enforce_eager) as llm:
             start = time.perf_counter()
             answers = TextToSQL(llm, database).ask_all(
                 options.question or SAMPLE_QUESTIONS, max_tokens=options.max_tokens, show_progress=False
@@ -135,14 +146,15 @@ def _print_tables(answers: Sequence[Answer], seconds: float, output: TextIO) -> 
     console = Console(file=output)
     for answer in answers:
         generation = answer.generation
-        console.print(f"\n[bold]{escape(answer.question)}[/bold]\n  {escape(answer.sql)}")
+        # Not wrapped: a line that is to be copied must stay one.
+        console.print(f"\n[bold]{escape(answer.question)}[/bold]\n  {escape(answer.sql)}", soft_wrap=True)
         console.print(f"[red]  {escape(answer.error)}[/red]" if answer.error else _table(answer))
         console.print(
             f"[dim]  first token after {generation.time_to_first_token_s:.2f} s, "
             f"{generation.tokens_per_second:.1f} tokens/s, {generation.output_tokens} tokens[/dim]"
         )
     tokens = sum(answer.generation.output_tokens for answer in answers)
-    console.print(f"\n{len(answers)} questions in {seconds:.1f} s: {tokens / seconds:.1f} tokens/s in one batch")
+    console.print(f"\nAll together: {seconds:.1f} s, {tokens / seconds:.1f} tokens/s in one batch")
 
 
 def _table(answer: Answer) -> Table:
@@ -152,5 +164,5 @@ def _table(answer: Answer) -> Table:
     for row in answer.rows[:_SHOWN_ROWS]:
         table.add_row(*("NULL" if value is None else escape(str(value)) for value in row))
     if len(answer.rows) > _SHOWN_ROWS:
-        table.caption = f"{len(answer.rows) - _SHOWN_ROWS} more rows"
+        table.caption = f"… and {len(answer.rows) - _SHOWN_ROWS} more"
     return table

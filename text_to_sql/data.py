@@ -17,8 +17,23 @@ from typing import IO
 SPIDER_FILE = "spider_train.jsonl.gz"
 WIKISQL_FILE = "wikisql.jsonl.xz"
 
+# 15 of Spider's 140 training databases are held aside, always the same ones, so that every recipe is judged alike.
+HELD_OUT_DATABASES = 15
+SPLIT_SEED = 20261123
+
 # Neutral names for WikiSQL's numbered tables: a model that sees `t_1_1000181_1` learns to write such names.
-_TABLE_NAMES = ("records", "results", "entries", "listing", "data", "items", "table_1", "overview", "history", "summary")
+_TABLE_NAMES = (
+    "records",
+    "results",
+    "entries",
+    "listing",
+    "data",
+    "items",
+    "table_1",
+    "overview",
+    "history",
+    "summary",
+)
 _OPENERS: dict[str, Callable[..., IO[str]]] = {".gz": gzip.open, ".xz": lzma.open}
 
 
@@ -69,7 +84,8 @@ def load_wikisql(folder: Path, split: str) -> list[Example]:
     """Loads WikiSQL's questions of one split, `train` or `dev`, each over one table."""
     rows = (row for row in read_rows(folder / WIKISQL_FILE) if row["split"] == split)
     return [
-        Example(row["schema"].split()[2], row["schema"], row["question"], row["sql"], "simple", "wikisql") for row in rows
+        Example(row["schema"].split()[2], row["schema"], row["question"], row["sql"], "simple", "wikisql")
+        for row in rows
     ]
 
 
@@ -80,9 +96,7 @@ def rename_table(example: Example, rng: random.Random) -> Example:
     return replace(example, schema=pattern.sub(name, example.schema), sql=pattern.sub(name, example.sql))
 
 
-def split_by_database(
-    examples: Iterable[Example], held_out: int, seed: int
-) -> tuple[list[Example], list[Example]]:
+def split_by_database(examples: Iterable[Example], held_out: int, seed: int) -> tuple[list[Example], list[Example]]:
     """Splits into (training, held out) so that no database is on both sides.
 
     Questions come in pairs with one answer, so a split by row would leak.
@@ -100,6 +114,11 @@ def split_by_database(
     chosen = set(random.Random(seed).sample(databases, held_out))
     training = [example for example in examples if example.database not in chosen]
     return training, [example for example in examples if example.database in chosen]
+
+
+def split_spider(folder: Path, *, paraphrases: bool = False) -> tuple[list[Example], list[Example]]:
+    """Returns Spider's (training, held out) questions; the held-out databases never depend on a recipe."""
+    return split_by_database(load_spider(folder, paraphrases=paraphrases), HELD_OUT_DATABASES, SPLIT_SEED)
 
 
 def sample(examples: Sequence[Example], count: int, rng: random.Random) -> list[Example]:

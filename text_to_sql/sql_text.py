@@ -50,6 +50,16 @@ def check_select(sql: str, schema: Schema) -> None:
         QueryFailedError: it is no SQL.
         UnsafeSQLError: it is SQL, but not one query over these tables.
     """
+    _check_tables(parse_query(sql), schema)
+
+
+def parse_query(sql: str) -> exp.Expression:
+    """Returns the syntax tree of one query, over whatever tables.
+
+    Raises:
+        QueryFailedError: it is no SQL.
+        UnsafeSQLError: it is SQL, but not one query.
+    """
     extract_sql(sql)
     statements = _parse(sql)
     if len(statements) != 1:
@@ -61,7 +71,7 @@ def check_select(sql: str, schema: Schema) -> None:
         raise UnsafeSQLError("parameters", "the query has parameters, and nothing to fill them with.")
     if statement.find(exp.Into):
         raise UnsafeSQLError("SELECT only", "SELECT … INTO writes a table.")
-    _check_tables(statement, schema)
+    return statement
 
 
 def _parse(sql: str) -> list[exp.Expression]:

@@ -26,19 +26,17 @@ from inference.bundled_model import BUNDLED_MODEL
 from text_to_sql.checkpoint import TRAINING_RECORD, PublishableCheckpoint
 from text_to_sql.data import (
     SPIDER_FILE,
+    SPLIT_SEED,
     WIKISQL_FILE,
     Example,
-    load_spider,
     load_wikisql,
     rename_table,
     sample,
-    split_by_database,
+    split_spider,
 )
 from text_to_sql.training_data import EncodedExamples, PadRight, SortedWithinSteps
 
 ALL_LINEAR_LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
-HELD_OUT_DATABASES = 15
-SPLIT_SEED = 20261123
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +79,11 @@ class Recipe:
 def collect_examples(data: Path, recipe: Recipe) -> tuple[list[Example], list[Example]]:
     """Returns (training, held out): Spider with paraphrases and a part of WikiSQL; held out are whole databases.
 
-    The held-out databases depend on `SPLIT_SEED` alone, so that every recipe is judged on the same ones. WikiSQL
-    questions with two conditions or more are preferred: they are the harder third.
+    WikiSQL questions with two conditions or more are preferred: they are the harder third.
     """
     rng = random.Random(recipe.seed)
-    spider, _ = split_by_database(load_spider(data, paraphrases=True), HELD_OUT_DATABASES, SPLIT_SEED)
-    _, held_out = split_by_database(load_spider(data), HELD_OUT_DATABASES, SPLIT_SEED)
+    spider, _ = split_spider(data, paraphrases=True)
+    _, held_out = split_spider(data)
     wikisql = load_wikisql(data, "train")
     hard = [example for example in wikisql if " AND " in example.sql]
     chosen = sample(hard, recipe.wikisql_examples * 2 // 3, rng)
@@ -181,9 +178,7 @@ def _write_record(checkpoint: Path, recipe: Recipe, base: BaseModel, data: Path,
     record = {
         "recipe": asdict(recipe),
         "base_model": base.canonical_name,
-        "data": {
-            name: hashlib.sha256((data / name).read_bytes()).hexdigest() for name in (SPIDER_FILE, WIKISQL_FILE)
-        },
+        "data": {name: hashlib.sha256((data / name).read_bytes()).hexdigest() for name in (SPIDER_FILE, WIKISQL_FILE)},
         "examples": {"training": len(trainer.train_dataset), "held_out": len(trainer.eval_dataset)},
         "versions": {name: version(name) for name in ("torch", "transformers", "peft")},
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or "CPU",
@@ -201,7 +196,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, required=True, help="folder that gets checkpoint-N/")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --output")
     for field, value in asdict(Recipe()).items():
-        parser.add_argument(f"--{field.replace('_', '-')}", type=type(value), default=value, help="default: %(default)s")
+        parser.add_argument(
+            f"--{field.replace('_', '-')}", type=type(value), default=value, help="default: %(default)s"
+        )
     options = vars(parser.parse_args(arguments))
     data, output, resume = (options.pop(name) for name in ("data", "output", "resume"))
     try:

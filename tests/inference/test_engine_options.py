@@ -1,0 +1,226 @@
+"""Settings are judged before the engine starts, and known mistakes are named."""
+
+import logging
+import math
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from inference import engine
+from inference.base_shapes import DTYPE_BYTES, BaseShapes
+from inference.engine import EngineOptions, EngineWarning, runs_on_cpu, uncompiled
+from inference.engine_log import EngineLog
+from inference.environment import DEFAULTS, QUIET_LOGGERS, prepare_environment
+from inference.errors import EngineStartError, MemoryBudgetError
+
+SHAPES = BaseShapes({}, parameters=1000, kv_elements_per_token=1000, max_positions=128)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"gpu_memory_utilization": 0}, "gpu_memory_utilization must be in (0, 1], got 0"),
+        ({"gpu_memory_utilization": 1.01}, "gpu_memory_utilization must be in (0, 1], got 1.01"),
+        ({"gpu_memory_utilization": -0.5}, "gpu_memory_utilization must be in (0, 1], got -0.5"),
+        ({"gpu_memory_utilization": math.nan}, "gpu_memory_utilization must be in (0, 1], got nan"),
+        ({"dtype": "int8"}, "dtype must be one of auto, float32, float, float16, half, bfloat16, got 'int8'"),
+        ({"dtype": "fp16"}, "dtype must be one of auto"),
+        ({"tensor_parallel_size": 0}, "tensor_parallel_size must be at least 1, got 0"),
+        ({"max_model_len": 0}, "max_model_len must be at least 1, got 0"),
+        ({"max_model_len": -5}, "max_model_len must be at least 1, got -5"),
+        ({"kv_cache_memory_bytes": 0}, "kv_cache_memory_bytes must be at least 1, got 0"),
+    ],
+    ids=str,
+)
+def test_a_setting_out_of_range_names_itself_and_its_range(arguments: dict[str, Any], text: str):
+    with pytest.raises(EngineStartError, match=f"^{re.escape(text)}"):
+        EngineOptions(**arguments)
+
+
+@pytest.mark.parametrize("dtype", ["auto", *DTYPE_BYTES])
+def test_every_known_dtype_and_the_edges_of_each_range_pass(dtype: str):
+    EngineOptions(1, 1, 1, dtype, 1, False, {"max_num_seqs": 4})
+    EngineOptions(gpu_memory_utilization=1e-9)
+
+
+# CPU
+
+
+@pytest.fixture
+def _quiet_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keeps the process as it is: threads, environment and allocator."""
+    monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
+    monkeypatch.setattr(engine, "keep_freed_memory", lambda: True)
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+
+
+def has_amx(monkeypatch: pytest.MonkeyPatch, answer: bool) -> None:
+    """Makes the CPU have AMX or not."""
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: answer)
+
+
+@pytest.mark.usefixtures("_quiet_machine")
+def test_the_cpu_defaults_are_float32_and_eager_with_one_gibibyte_of_cache():
+    assert engine._cpu_settings(SHAPES, EngineOptions()) == {
+        "dtype": "float32",
+        "max_model_len": 128,
+        "kv_cache_memory_bytes": 1024**3,
+        "enforce_eager": True,
+        "tensor_parallel_size": 1,
+    }
+
+
+@pytest.mark.usefixtures("_quiet_machine")
+@pytest.mark.parametrize(("devices", "expected"), [(1, "0"), (2, None)])
+def test_one_device_runs_in_the_callers_process(monkeypatch: pytest.MonkeyPatch, devices: int, expected: str | None):
+    os.environ.pop("VLLM_ENABLE_V1_MULTIPROCESSING", None)
+    engine._cpu_settings(SHAPES, EngineOptions(tensor_parallel_size=devices))
+    assert os.environ.get("VLLM_ENABLE_V1_MULTIPROCESSING") == expected
+
+
+@pytest.mark.usefixtures("_quiet_machine")
+def test_a_choice_of_the_users_own_about_processes_stays():
+    os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "1"
+    engine._cpu_settings(SHAPES, EngineOptions())
+    assert os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] == "1"
+
+
+@pytest.mark.usefixtures("_quiet_machine")
+def test_bfloat16_warns_where_the_cpu_has_amx(monkeypatch: pytest.MonkeyPatch):
+    has_amx(monkeypatch, True)
+    with pytest.warns(EngineWarning, match=r"bfloat16 on a CPU with AMX gives wrong text with vLLM 0\.32: use float32"):
+        engine._cpu_settings(SHAPES, EngineOptions(dtype="bfloat16"))
+
+
+@pytest.mark.usefixtures("_quiet_machine")
+@pytest.mark.parametrize(("dtype", "amx"), [("bfloat16", False), ("auto", True), ("float32", True), ("float16", True)])
+def test_other_dtypes_and_other_cpus_do_not_warn(monkeypatch: pytest.MonkeyPatch, dtype: str, amx: bool):
+    has_amx(monkeypatch, amx)
+    assert engine._cpu_settings(SHAPES, EngineOptions(dtype=dtype))["dtype"] == dtype.replace("auto", "float32")
+
+
+@pytest.mark.usefixtures("_quiet_machine")
+def test_compiling_without_a_compiler_is_refused_with_the_way_out(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    expected = r"enforce_eager=False compiles the model, which needs g\+\+ on a CPU, and none was found\. Install it"
+    with pytest.raises(EngineStartError, match=expected):
+        engine._cpu_settings(SHAPES, EngineOptions(enforce_eager=False))
+    engine._cpu_settings(SHAPES, EngineOptions())
+
+
+@pytest.mark.usefixtures("_quiet_machine")
+def test_compiling_with_a_compiler_is_taken(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
+    assert engine._cpu_settings(SHAPES, EngineOptions(enforce_eager=False))["enforce_eager"] is False
+
+
+@pytest.mark.usefixtures("_quiet_machine")
+def test_memory_is_judged_before_the_engine_starts():
+    with pytest.raises(MemoryBudgetError, match="fewer than max_model_len=128"):
+        engine._cpu_settings(SHAPES, EngineOptions(kv_cache_memory_bytes=4000))
+
+
+def test_a_gpu_gets_what_the_user_set_and_nothing_else():
+    options = EngineOptions(0.5, 2, max_model_len=100)
+    expected = {"dtype": "auto", "gpu_memory_utilization": 0.5, "tensor_parallel_size": 2, "max_model_len": 100}
+    assert engine._gpu_settings(options) == expected
+
+
+@pytest.mark.parametrize("answer", [True, False])
+def test_vllms_platform_says_whether_it_runs_on_a_cpu(monkeypatch: pytest.MonkeyPatch, answer: bool):
+    from vllm.platforms import current_platform
+
+    monkeypatch.setattr(type(current_platform), "is_cpu", lambda self: answer)
+    assert runs_on_cpu() is answer
+
+
+# Nothing is compiled
+
+
+def test_nothing_is_compiled_in_the_uncompiled_context():
+    compiled = []
+
+    def backend(graph: Any, inputs: Any) -> Callable[..., Any]:
+        compiled.append(graph)
+        return graph.forward
+
+    doubled = torch.compile(lambda x: x * 2, backend=backend)
+    with uncompiled():
+        assert doubled(torch.ones(2)).tolist() == [2, 2]
+    assert compiled == []
+    assert doubled(torch.ones(2)).tolist() == [2, 2]
+    assert len(compiled) == 1
+
+
+# Errors of the start
+
+
+class LogWith(EngineLog):
+    """A log that holds this root cause."""
+
+    def __init__(self, cause: str | None) -> None:
+        self.cause = cause
+
+    def root_cause(self) -> str | None:
+        """Returns the given cause."""
+        return self.cause
+
+
+def test_the_logged_cause_is_in_the_message_and_not_vllms_last_line():
+    error = engine._explained(RuntimeError("See root cause above"), LogWith("OSError: no weights"))
+    assert str(error) == "vLLM did not start. OSError: no weights"
+
+
+def test_without_a_logged_cause_the_first_line_of_the_error_is_in_the_message():
+    error = engine._explained(ValueError("bad quantisation\nand more"), LogWith(None))
+    assert type(error) is EngineStartError
+    assert str(error) == "vLLM did not start. ValueError: bad quantisation"
+
+
+@pytest.mark.parametrize(
+    "cause", ["OutOfMemoryError: CUDA out of memory.", "ValueError: 4 GiB KV cache is needed", "Free memory is less"]
+)
+def test_a_lack_of_memory_says_what_to_lower(cause: str):
+    error = engine._explained(RuntimeError("x"), LogWith(cause))
+    assert isinstance(error, MemoryBudgetError)
+    assert re.search(rf"{re.escape(cause)}\nLower max_model_len, raise gpu_memory_utilization", str(error))
+
+
+def test_a_process_that_ended_without_a_word_names_the_main_guard():
+    error = engine._explained(RuntimeError("Engine core initialization failed."), LogWith(None))
+    assert "under `if __name__ == '__main__':`" in str(error)
+
+
+# Environment
+
+
+def test_the_environment_is_set_where_the_user_has_set_nothing(monkeypatch: pytest.MonkeyPatch):
+    for name in DEFAULTS:
+        monkeypatch.delenv(name, raising=False)
+    prepare_environment()
+    assert {name: os.environ[name] for name in DEFAULTS} == DEFAULTS
+    assert all(logging.getLogger(name).level == logging.ERROR for name in QUIET_LOGGERS)
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+@pytest.mark.parametrize("value", ["the user's own", ""])
+def test_a_value_of_the_users_own_stays(monkeypatch: pytest.MonkeyPatch, name: str, value: str):
+    monkeypatch.setenv(name, value)
+    prepare_environment()
+    assert os.environ[name] == value
+
+
+def test_importing_the_package_prepares_the_environment_and_no_more():
+    program = (
+        "import os, sys, inference; "
+        "print(os.environ['VLLM_NO_USAGE_STATS'], os.environ['DO_NOT_TRACK'], 'torch' in sys.modules, 'vllm' in sys.modules)"
+    )
+    environment = {name: value for name, value in os.environ.items() if name not in DEFAULTS} | {"DO_NOT_TRACK": "yes"}
+    output = subprocess.run([sys.executable, "-c", program], env=environment, check=True, capture_output=True, text=True)
+    assert output.stdout.split() == ["1", "yes", "False", "False"]
