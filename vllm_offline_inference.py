@@ -21,13 +21,13 @@ from typing import Any, Final, Self
 
 from inference.adapter import Adapter, read_adapter
 from inference.adapter_checks import allowed_max_rank, check_adapter
-from inference.adapter_registry import AdapterRegistry, LoadedAdapter
+from inference.adapter_registry import AdapterRegistry
 from inference.base_model import load_config, resolve_base_model
 from inference.base_shapes import base_shapes
 from inference.bundled_model import BUNDLED_MODEL
 from inference.canary import warn_if_silent
 from inference.chat import ChatFormat, Message, check_length
-from inference.engine import EngineOptions, logger, runs_on_cpu, start_engine, uncompiled
+from inference.engine import EngineOptions, logger, runs_on_cpu, start_engine, stop_engine, uncompiled
 from inference.engine_log import EngineLog
 from inference.errors import AdapterError, InferenceError
 from inference.merge import merge_lora_to_base_model
@@ -343,8 +343,9 @@ class VLLMInferenceWithLoRA:
         """Ends the engine and frees its memory; a second call does nothing."""
         if self.llm is None:
             return
-        self.llm.llm_engine.engine_core.shutdown()
+        stop_engine(self.llm)
         self.llm = None
+        self._log.close()
         gc.collect()
 
     def __enter__(self) -> Self:

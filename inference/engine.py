@@ -1,9 +1,11 @@
 """Starts vLLM: safe defaults on a CPU, and the root cause in the message when it does not start."""
 
+import gc
 import logging
 import os
 import shutil
 import warnings
+import weakref
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +18,7 @@ from inference.errors import EngineStartError, MemoryBudgetError
 from inference.memory import plan_cpu_memory
 
 logger = logging.getLogger(__name__)
+_engines_in_this_process: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 class EngineWarning(UserWarning):
@@ -95,9 +98,29 @@ def start_engine(
 
     with log.configured():
         try:
-            return LLM(model=base.source, **arguments)
+            llm = LLM(model=base.source, **arguments)
         except Exception as error:  # vLLM raises anything from OSError to pydantic's ValidationError
-            raise _explained(error, log) from error
+            explained = _explained(error, log)
+            log.close()
+            raise explained from error
+    if _runs_in_this_process(llm):
+        _engines_in_this_process.add(llm)
+    return llm
+
+
+def stop_engine(llm: Any) -> None:
+    """Ends an engine; other engines in this process live on."""
+    _engines_in_this_process.discard(llm)
+    if _runs_in_this_process(llm) and _engines_in_this_process:
+        # vLLM's own shutdown would take down torch's process group, which the others share. Without references, this
+        # engine's memory goes once the garbage collector looks at it again: vLLM has frozen it.
+        gc.unfreeze()
+    else:
+        llm.llm_engine.engine_core.shutdown()
+
+
+def _runs_in_this_process(llm: Any) -> bool:
+    return hasattr(llm.llm_engine.engine_core, "engine_core")
 
 
 def _cpu_settings(shapes: BaseShapes, options: EngineOptions) -> dict[str, Any]:

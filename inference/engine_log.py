@@ -21,7 +21,7 @@ _CONSEQUENCES = ("Engine core initialization failed", "WorkerProc initialization
 
 
 class EngineLog:
-    """A log file of one engine's processes. It is removed with this object."""
+    """A log file of one engine's processes, to be kept as long as they live."""
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="vllm-engine-")
@@ -43,6 +43,10 @@ class EngineLog:
             yield
         finally:
             del os.environ[_VARIABLE]
+
+    def close(self) -> None:
+        """Removes the file."""
+        self._folder.cleanup()
 
     def root_cause(self) -> str | None:
         """Returns the first exception that was logged, as `Kind: text`; None if there is none."""

@@ -46,7 +46,10 @@ class PlainTokenizer:
         ([{"content": "x"}], "messages[0] must be a dict with 'role' and 'content', got {'content': 'x'}"),
         ([CONVERSATION], "messages[0] must be a dict"),
         ([CONVERSATION[0], {}], "messages[1] must be a dict"),
-        ([{"role": "tool", "content": "x"}], "messages[0] has the role 'tool'; known roles are system, user, assistant."),
+        (
+            [{"role": "tool", "content": "x"}],
+            "messages[0] has the role 'tool'; known roles are system, user, assistant.",
+        ),
         ([{"role": "User", "content": "x"}], "messages[0] has the role 'User'"),
         ([{"role": ["user"], "content": "x"}], "messages[0] has the role ['user']"),
         ([{"role": "user", "content": None}], "messages[0] must have text as content, got NoneType."),

@@ -47,6 +47,7 @@ class Case:
     scale: float
     prefill: bool
     seed: int
+    zeros: float = 0.2
 
     def __post_init__(self) -> None:
         self._generator = torch.Generator().manual_seed(self.seed)
@@ -55,7 +56,7 @@ class Case:
         for stacks in (self.a, self.b):
             for stack in stacks:
                 # What an adapter leaves alone is zero.
-                stack[torch.rand(self.slots, generator=self._generator) < 0.2] = 0
+                stack[torch.rand(self.slots, generator=self._generator) < self.zeros] = 0
         self.x = self.numbers(len(self.indices), self.inputs)
         self.y = self.numbers(len(self.indices), sum(self.widths))
         self.has_adapter = torch.tensor(self.indices) >= 0
@@ -95,7 +96,7 @@ def cases(draw: st.DrawFn) -> Case:
 
 def example(indices: list[int], dtype: torch.dtype = torch.float32, widths: Sequence[int] = (24, 8, 8)) -> Case:
     """Returns a case of fixed size."""
-    return Case(indices, 3, 16, 32, list(widths), dtype, 1.0, False, 5)
+    return Case(indices, 3, 16, 32, list(widths), dtype, 1.0, False, 5, zeros=0)
 
 
 def linear(wrapper: Any, case: Case) -> torch.Tensor:

@@ -219,8 +219,11 @@ def test_a_value_of_the_users_own_stays(monkeypatch: pytest.MonkeyPatch, name: s
 def test_importing_the_package_prepares_the_environment_and_no_more():
     program = (
         "import os, sys, inference; "
-        "print(os.environ['VLLM_NO_USAGE_STATS'], os.environ['DO_NOT_TRACK'], 'torch' in sys.modules, 'vllm' in sys.modules)"
+        "print(os.environ['VLLM_NO_USAGE_STATS'], os.environ['DO_NOT_TRACK'], 'torch' in sys.modules, "
+        "'vllm' in sys.modules)"
     )
     environment = {name: value for name, value in os.environ.items() if name not in DEFAULTS} | {"DO_NOT_TRACK": "yes"}
-    output = subprocess.run([sys.executable, "-c", program], env=environment, check=True, capture_output=True, text=True)
+    output = subprocess.run(
+        [sys.executable, "-c", program], env=environment, check=True, capture_output=True, text=True
+    )
     assert output.stdout.split() == ["1", "yes", "False", "False"]

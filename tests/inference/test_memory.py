@@ -103,9 +103,7 @@ def advised(text: str, name: str) -> int:
     return int(re.findall(rf"(?:Set|or|and) {name}=(\d+)", text)[-1])
 
 
-@given(
-    elements=st.integers(1, 200_000), length=st.integers(1, 200_000), size=st.integers(1, 16 * GIB), data=st.data()
-)
+@given(elements=st.integers(1, 200_000), length=st.integers(1, 200_000), size=st.integers(1, 16 * GIB), data=st.data())
 def test_following_the_advice_for_a_cache_too_small_succeeds(
     elements: int, length: int, size: int, data: st.DataObject
 ):
@@ -129,7 +127,7 @@ def test_following_the_advice_for_a_cache_too_big_succeeds(elements: int, length
         with pytest.raises(MemoryBudgetError, match="do not fit") as caught:
             plan_cpu_memory(shapes, "float32", length, None)
         shorter, smaller = (advised(str(caught.value), name) for name in ("max_model_len", "kv_cache_memory_bytes"))
-        assert 0 < shorter
+        assert shorter > 0
         assert plan_cpu_memory(shapes, "float32", min(length, shorter), smaller).kv_cache_bytes == smaller
 
 

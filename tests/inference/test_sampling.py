@@ -150,7 +150,9 @@ def test_vllm_takes_the_highest_temperature():
     SamplingOptions(temperature=100).to_vllm()
 
 
-@pytest.mark.xfail(strict=True, reason="vLLM takes the seed -1 as none and torch fails above 64 bits in a running engine")
+@pytest.mark.xfail(
+    strict=True, reason="vLLM takes the seed -1 as none and torch fails above 64 bits in a running engine"
+)
 @pytest.mark.parametrize("seed", [-1, -(2**63) - 1, 2**64])
 def test_a_seed_that_the_engine_does_not_take_is_refused(seed: int):
     refused("seed must be", seed=seed)

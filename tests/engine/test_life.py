@@ -1,0 +1,108 @@
+"""Engines that end, engines side by side, and engines that do not start."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from unittest import mock
+
+import pytest
+
+from inference import cpu_lora
+from inference.bundled_model import bundled_model_path
+from inference.errors import AdapterError, BaseModelError, EngineStartError, InferenceError, MemoryBudgetError
+from inference.memory import GIB
+from tests.engine.conftest import SMALL
+from text_to_sql.bundled_adapter import BUNDLED_ADAPTER
+from vllm_offline_inference import BUNDLED_MODEL, VLLMInferenceWithLoRA
+
+pytestmark = pytest.mark.slow
+
+Conversations = list[list[dict[str, str]]]
+HELLO = [{"role": "user", "content": "Say hello."}]
+GREEDY = {"temperature": 0, "max_tokens": 12}
+
+
+def test_with_vllms_own_operators_each_adapter_has_a_call_of_its_own(
+    lora_engine: VLLMInferenceWithLoRA, conversations: Conversations
+) -> None:
+    options = {"adapters": [BUNDLED_ADAPTER.name, None], "show_progress": False, **GREEDY}
+    expected = lora_engine.generate_batch(conversations[:2], **options)
+    cpu_lora.uninstall()
+    with (
+        mock.patch.object(cpu_lora, "can_install", return_value=False),
+        VLLMInferenceWithLoRA(lora_adapter_path=BUNDLED_ADAPTER, **SMALL) as fallback,
+    ):
+        assert fallback.generate_batch(conversations[:2], **options) == expected
+    with pytest.raises(InferenceError, match="This engine is closed. Make a new VLLMInferenceWithLoRA"):
+        fallback.generate(HELLO)
+    fallback.close()
+    # The other engine of this process lives on.
+    assert lora_engine.generate_batch(conversations[:2], **options) == expected
+
+
+def test_an_engine_without_lora_says_how_to_get_it(lora_engine: VLLMInferenceWithLoRA) -> None:
+    with (
+        mock.patch.object(lora_engine, "_lora_enabled", False),
+        pytest.raises(AdapterError, match="The engine was started without LoRA. Start it with enable_lora=True"),
+    ):
+        lora_engine.load_adapter("x", BUNDLED_ADAPTER)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "text"),
+    [
+        ({"base_model_name": "no such model"}, BaseModelError, "There is no base model 'no such model'"),
+        (
+            {"lora_adapter_path": "checkpoint-1000"},
+            AdapterError,
+            "There is no such folder. Folders in .*checkpoint-100",
+        ),
+        ({"dtype": "float8"}, EngineStartError, "dtype must be one of auto, float32, .*, got 'float8'"),
+        ({"gpu_memory_utilization": 1.5}, EngineStartError, r"gpu_memory_utilization must be in \(0, 1\], got 1.5"),
+        (
+            {"kv_cache_memory_bytes": 46_080 * 1000},
+            MemoryBudgetError,
+            "holds 1,000 tokens .46,080 bytes each in float32., fewer than max_model_len=8,192. Set max_model_len=1000",
+        ),
+        ({"kv_cache_memory_bytes": 10_000 * GIB}, MemoryBudgetError, "tokens of KV cache would. Set max_model_len="),
+        ({"max_model_len": 100_000}, EngineStartError, "max_model_len"),
+        ({"no_such_option": 1}, EngineStartError, "no_such_option"),
+    ],
+)
+def test_a_bad_argument_is_named_before_the_engine_starts(
+    arguments: dict[str, object], error: type, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(BUNDLED_ADAPTER.parent)
+    with pytest.raises(error, match=text):
+        VLLMInferenceWithLoRA(**arguments)
+
+
+def test_a_failure_in_the_engines_own_process_is_explained_by_its_root_cause(tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    for file in bundled_model_path().iterdir():
+        if file.suffix != ".safetensors":
+            (broken / file.name).symlink_to(file)
+    (broken / "model.safetensors").write_bytes(b"\x10" * 100)
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from vllm_offline_inference import VLLMInferenceWithLoRA\n"
+        "if __name__ == '__main__':\n"
+        f"    VLLMInferenceWithLoRA({str(broken)!r}, max_model_len=1024)\n"
+    )
+    process = subprocess.run(
+        [sys.executable, script],
+        env=os.environ | {"VLLM_ENABLE_V1_MULTIPROCESSING": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    last = process.stderr.strip().splitlines()[-1]
+    assert process.returncode == 1
+    assert last.startswith("inference.errors.EngineStartError: vLLM did not start. SafetensorError:"), process.stderr
+    assert "See root cause above" not in last
+
+
+def test_bundled_model_is_the_default() -> None:
+    assert VLLMInferenceWithLoRA.__init__.__defaults__[0] == BUNDLED_MODEL
