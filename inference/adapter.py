@@ -36,6 +36,7 @@ class Adapter:
         other_tensors: names of tensors that are no LoRA matrix of a linear layer.
         content_hash: SHA-256 over configuration and weights: the same content has the same hash.
         changes_nothing: whether every B matrix is zero, so that the adapter answers as the base does.
+        is_finite: whether no value is NaN or infinite.
     """
 
     path: Path
@@ -44,6 +45,7 @@ class Adapter:
     other_tensors: tuple[str, ...]
     content_hash: str
     changes_nothing: bool
+    is_finite: bool
 
     @property
     def rank(self) -> int:
@@ -77,7 +79,8 @@ def read_adapter(path: Path | str) -> Adapter:
         problem = f"{WEIGHTS_FILE} is damaged or truncated: {error}. Copy or download the folder again."
         raise AdapterError(str(path), [problem]) from error
     factors, others = _sort_tensors(tensors)
-    return Adapter(folder, config, factors, others, _content_hash(folder), _changes_nothing(folder / WEIGHTS_FILE))
+    zero, finite = _inspect_values(folder / WEIGHTS_FILE)
+    return Adapter(folder, config, factors, others, _content_hash(folder), zero, finite)
 
 
 def _check_files(folder: Path) -> None:
@@ -110,9 +113,22 @@ def _read_config(folder: Path) -> dict[str, Any]:
         config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise AdapterError(str(folder), [f"{CONFIG_FILE} is no valid JSON: {error}."]) from error
-    if not isinstance(config, dict) or not isinstance(config.get("r", 0), int):
-        raise AdapterError(str(folder), [f"{CONFIG_FILE} must be an object whose rank r is an integer."])
+    if not isinstance(config, dict):
+        raise AdapterError(str(folder), [f"{CONFIG_FILE} must be a JSON object."])
+    problems = [f"{CONFIG_FILE}: {field} must be {what}." for field, what in _wrong_types(config)]
+    if problems:
+        raise AdapterError(str(folder), problems)
     return config
+
+
+def _wrong_types(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    if not isinstance(config.get("r", 0), int):
+        yield "r", "an integer"
+    pattern = config.get("rank_pattern") or {}
+    if not isinstance(pattern, dict) or not all(isinstance(rank, int) for rank in pattern.values()):
+        yield "rank_pattern", "an object of integers"
+    if not isinstance(config.get("base_model_name_or_path") or "", str):
+        yield "base_model_name_or_path", "a text"
 
 
 def _shapes(file: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
@@ -133,9 +149,15 @@ def _layer(tensor_name: str) -> str:
     return tensor_name.removeprefix(_PREFIX).rpartition(".lora_")[0]
 
 
-def _changes_nothing(file: Path) -> bool:
+def _inspect_values(file: Path) -> tuple[bool, bool]:
+    """Returns whether all B matrices are zero, and whether all values are finite."""
+    zero = finite = True
     with safe_open(file, framework="pt") as tensors:
-        return not any(bool(tensors.get_tensor(name).any()) for name in tensors.keys() if ".lora_B" in name)  # noqa: SIM118
+        for name in tensors.keys():  # noqa: SIM118 (safe_open is no mapping)
+            tensor = tensors.get_tensor(name)
+            finite = finite and bool(tensor.isfinite().all())
+            zero = zero and not (".lora_B" in name and bool(tensor.any()))
+    return zero, finite
 
 
 def _content_hash(folder: Path) -> str:

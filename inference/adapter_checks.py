@@ -98,6 +98,8 @@ def _config_problems(adapter: Adapter) -> Iterator[str]:
 
 
 def _tensor_problems(adapter: Adapter, shapes: BaseShapes) -> Iterator[str]:
+    if not adapter.is_finite:
+        yield "Its weights hold values that are not finite (NaN or infinity): the training went wrong."
     if not adapter.factors:
         yield "Its weights hold no LoRA matrices (no tensor named …lora_A.weight or …lora_B.weight)."
     linear = {name for name in adapter.factors if name.rpartition(".")[2] not in _EMBEDDING_LAYERS}
@@ -110,7 +112,8 @@ def _tensor_problems(adapter: Adapter, shapes: BaseShapes) -> Iterator[str]:
         )
     wrong = [text for name in sorted(linear & shapes.linear.keys()) for text in _misfits(adapter, name, shapes)]
     if wrong:
-        yield f"{len(wrong)} matrices do not fit the base model: {'; '.join(wrong[:3])}{'; …' if len(wrong) > 3 else ''}."
+        more = "; …" if len(wrong) > 3 else ""
+        yield f"{len(wrong)} matrices do not fit the base model: {'; '.join(wrong[:3])}{more}."
 
 
 def _misfits(adapter: Adapter, layer: str, shapes: BaseShapes) -> Iterator[str]:
@@ -118,6 +121,9 @@ def _misfits(adapter: Adapter, layer: str, shapes: BaseShapes) -> Iterator[str]:
     out_features, in_features = shapes.linear[layer]
     if factors.a is None or factors.b is None:
         yield f"{layer} has only one of its two matrices"
+        return
+    if len(factors.a) != 2 or len(factors.b) != 2:
+        yield f"{layer}.lora_A is {factors.a} and lora_B {factors.b}: both must have two dimensions"
         return
     rank = factors.a[0]
     if factors.a != (rank, in_features):

@@ -74,7 +74,8 @@ class AdapterRegistry:
             )
         if adapter.rank > self._max_rank:
             problems.append(
-                f"Its rank {adapter.rank} is above the engine's {self._max_rank}. Start with max_lora_rank={adapter.rank}."
+                f"Its rank {adapter.rank} is above the engine's {self._max_rank}. "
+                f"Start with max_lora_rank={adapter.rank}."
             )
         if problems:
             raise AdapterError(str(adapter.path), problems)

@@ -1,5 +1,6 @@
 """A folder that appears complete or not at all."""
 
+import glob
 import os
 import shutil
 from collections.abc import Iterator
@@ -47,11 +48,21 @@ def _publish(partial: Path, target: Path) -> None:
     except OSError:
         replaced.rename(target)
         raise
-    shutil.rmtree(replaced)
+    _remove(replaced)
 
 
 def _remove_abandoned(target: Path) -> None:
-    for partial in target.parent.glob(f".{target.name}.partial-*"):
-        pid = partial.name.rpartition("-")[2]
-        if not (pid.isdigit() and psutil.pid_exists(int(pid)) and int(pid) != os.getpid()):
-            shutil.rmtree(partial, ignore_errors=True)
+    for kind in ("partial", "replaced"):
+        for left in target.parent.glob(f".{glob.escape(target.name)}.{kind}-*"):
+            pid = left.name.rpartition("-")[2]
+            if pid.isdigit() and psutil.pid_exists(int(pid)) and int(pid) != os.getpid():
+                continue
+            # A process that was killed between the two renames of a replacement had only moved the old one away.
+            left.rename(target) if kind == "replaced" and not target.exists() else _remove(left)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

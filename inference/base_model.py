@@ -1,12 +1,14 @@
 """Turns the name of a base model into something that vLLM and Transformers load."""
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError, safe_open
+
 from inference.bundled_model import BUNDLED_MODEL, bundled_model_path
+from inference.cache import read_json_object
 from inference.errors import BaseModelError
 
 BUNDLED_MODEL_ON_HUB = f"HuggingFaceTB/{BUNDLED_MODEL}"
@@ -89,13 +91,21 @@ def _check_folder(folder: Path) -> None:
         raise BaseModelError(
             f"The folder {folder} holds no config.json, so it is no model. It holds: {_listed(found)}."
         )
-    if not any(name.endswith(".safetensors") for name in found):
+    weights = [name for name in found if name.endswith(".safetensors")]
+    if not weights:
         raise BaseModelError(f"The folder {folder} holds no *.safetensors weights. It holds: {_listed(found)}.")
+    for name in weights:
+        try:
+            safe_open(folder / name, framework="pt")
+        except SafetensorError as error:
+            raise BaseModelError(f"{folder / name} is damaged or truncated: {error}. Copy the folder again.") from error
+    if not read_json_object(folder / "config.json"):
+        raise BaseModelError(f"{folder / 'config.json'} is no JSON object.")
 
 
 def _recorded_name(folder: Path) -> str | None:
-    recorded = json.loads((folder / "config.json").read_text()).get("_name_or_path")
-    return recorded if recorded and _is_hub_name(recorded) else None
+    recorded = read_json_object(folder / "config.json").get("_name_or_path")
+    return recorded if isinstance(recorded, str) and _is_hub_name(recorded) else None
 
 
 def _listed(names: list[str]) -> str:

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from inference.atomic import atomic_folder
-from inference.cache import cache_folder
+from inference.cache import cache_folder, read_json_object
 from inference.errors import BaseModelError
 
 BUNDLED_MODEL = "SmolLM2-135M-Instruct"
@@ -71,10 +71,9 @@ def bundled_model_path() -> Path:
 
 def is_complete(folder: Path) -> bool:
     """Whether every file that the conversion wrote is there with its size."""
-    manifest = folder / _MANIFEST
-    if not manifest.is_file():
+    sizes = read_json_object(folder / _MANIFEST).get("files")
+    if not isinstance(sizes, dict):
         return False
-    sizes: dict[str, int] = json.loads(manifest.read_text())["files"]
     return all((folder / name).is_file() and (folder / name).stat().st_size == size for name, size in sizes.items())
 
 

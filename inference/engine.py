@@ -10,12 +10,15 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
-from inference.base_model import BaseModel, first_line
+from inference.base_model import BaseModel
 from inference.base_shapes import DTYPE_BYTES, BaseShapes
 from inference.cpu_allocator import keep_freed_memory
 from inference.engine_log import EngineLog, is_consequence
 from inference.errors import EngineStartError, MemoryBudgetError
 from inference.memory import plan_cpu_memory
+
+# Characters of an error's text that are shown.
+_LONGEST_CAUSE = 600
 
 logger = logging.getLogger(__name__)
 _engines_in_this_process: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -100,9 +103,7 @@ def start_engine(
         try:
             llm = LLM(model=base.source, **arguments)
         except Exception as error:  # vLLM raises anything from OSError to pydantic's ValidationError
-            explained = _explained(error, log)
-            log.close()
-            raise explained from error
+            raise _explained(error, log) from error
     if _runs_in_this_process(llm):
         _engines_in_this_process.add(llm)
     return llm
@@ -111,12 +112,16 @@ def start_engine(
 def stop_engine(llm: Any) -> None:
     """Ends an engine; other engines in this process live on."""
     _engines_in_this_process.discard(llm)
-    if _runs_in_this_process(llm) and _engines_in_this_process:
-        # vLLM's own shutdown would take down torch's process group, which the others share. Without references, this
-        # engine's memory goes once the garbage collector looks at it again: vLLM has frozen it.
-        gc.unfreeze()
-    else:
-        llm.llm_engine.engine_core.shutdown()
+    client = llm.llm_engine.engine_core
+    if not (_runs_in_this_process(llm) and _engines_in_this_process):
+        client.shutdown()
+        return
+    # vLLM's own shutdown would take down torch's process group, which the other engines share. Without references
+    # this engine's memory goes once the garbage collector looks at it again: vLLM has frozen it.
+    if finalizer := getattr(client, "_finalizer", None):
+        finalizer.detach()
+    client.engine_core.model_executor.shutdown()
+    gc.unfreeze()
 
 
 def _runs_in_this_process(llm: Any) -> bool:
@@ -186,7 +191,9 @@ def _check_cpu(dtype: str, eager: bool) -> None:
 
 
 def _explained(error: Exception, log: EngineLog) -> EngineStartError:
-    cause = log.root_cause() or f"{type(error).__name__}: {first_line(error)}"
+    # The texts of pydantic and torch run over several lines, the cause in the second.
+    text = " ".join(str(error).split())[:_LONGEST_CAUSE]
+    cause = log.root_cause() or f"{type(error).__name__}: {text}"
     lowered = cause.lower()
     if "out of memory" in lowered or "kv cache" in lowered or "free memory" in lowered:
         return MemoryBudgetError(
@@ -195,7 +202,7 @@ def _explained(error: Exception, log: EngineLog) -> EngineStartError:
         )
     if is_consequence(cause):
         cause += (
-            "\nThe engine's process ended before it could log. If this is a script, put the code that starts the engine "
-            "under `if __name__ == '__main__':`, since that process imports the script first."
+            "\nThe engine's process ended before it could log. If this is a script, put the code that starts the "
+            "engine under `if __name__ == '__main__':`, since that process imports the script first."
         )
     return EngineStartError(f"vLLM did not start. {cause}")

@@ -9,7 +9,9 @@ import copy
 import json
 import os
 import re
+import shutil
 import tempfile
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,8 +26,9 @@ class EngineLog:
     """A log file of one engine's processes, to be kept as long as they live."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="vllm-engine-")
-        self._file = Path(self._folder.name) / "errors.log"
+        self._folder = Path(tempfile.mkdtemp(prefix="vllm-engine-"))
+        self._file = self._folder / "errors.log"
+        self._remove = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
 
     @contextmanager
     def configured(self) -> Iterator[None]:
@@ -36,7 +39,7 @@ class EngineLog:
         if _VARIABLE in os.environ:
             yield
             return
-        configuration = Path(self._folder.name) / "logging.json"
+        configuration = self._folder / "logging.json"
         configuration.write_text(json.dumps(_configuration(self._file)))
         os.environ[_VARIABLE] = str(configuration)
         try:
@@ -45,8 +48,8 @@ class EngineLog:
             del os.environ[_VARIABLE]
 
     def close(self) -> None:
-        """Removes the file."""
-        self._folder.cleanup()
+        """Removes the file; so does the end of the process."""
+        self._remove()
 
     def root_cause(self) -> str | None:
         """Returns the first exception that was logged, as `Kind: text`; None if there is none."""

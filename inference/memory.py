@@ -9,6 +9,8 @@ from inference.errors import MemoryBudgetError
 
 GIB = 1024**3
 DEFAULT_KV_CACHE_BYTES = GIB
+# vLLM hands the cache out in blocks, on a CPU of 128 tokens, and keeps one back (its null block).
+BLOCK_TOKENS = 128
 # Interpreter, libraries and activations of the engine, beside weights and KV cache.
 _RUNTIME_BYTES = int(1.5 * GIB)
 
@@ -19,7 +21,7 @@ class MemoryPlan:
 
     Attributes:
         kv_cache_bytes: size of the KV cache.
-        kv_cache_tokens: tokens that it holds.
+        kv_cache_tokens: tokens in its blocks, as vLLM logs it.
         max_model_len: longest prompt and answer together, in tokens.
     """
 
@@ -45,28 +47,44 @@ def plan_cpu_memory(
     """
     length = max_model_len or shapes.max_positions
     per_token = shapes.kv_bytes_per_token(dtype)
-    size = kv_cache_bytes or max(DEFAULT_KV_CACHE_BYTES, length * per_token)
-    if size < length * per_token:
+    needed = bytes_for_context(length, per_token)
+    size = kv_cache_bytes or max(DEFAULT_KV_CACHE_BYTES, needed)
+    if size < needed:
+        fits = longest_context(size, per_token)
+        shorter = f"max_model_len={fits} or lower, or " if fits else ""
         raise MemoryBudgetError(
-            f"kv_cache_memory_bytes={size:,} holds {size // per_token:,} tokens ({per_token:,} bytes each in {dtype}), "
-            f"fewer than max_model_len={length:,}. Set max_model_len={size // per_token} or lower, "
-            f"or kv_cache_memory_bytes={length * per_token} or higher."
+            f"kv_cache_memory_bytes={size:,} holds a context of {fits:,} tokens ({per_token:,} bytes each in {dtype}, in "
+            f"blocks of {BLOCK_TOKENS}), fewer than max_model_len={length:,}. "
+            f"Set {shorter}kv_cache_memory_bytes={needed} or higher."
         )
     _check_free_memory(shapes.weight_bytes(dtype), size, per_token, dtype)
-    return MemoryPlan(size, size // per_token, length)
+    return MemoryPlan(size, size // (BLOCK_TOKENS * per_token) * BLOCK_TOKENS, length)
+
+
+def bytes_for_context(tokens: int, bytes_per_token: int) -> int:
+    """Returns the size of the smallest KV cache that holds one context of this length."""
+    blocks = -(-tokens // BLOCK_TOKENS) + 1
+    return blocks * BLOCK_TOKENS * bytes_per_token
+
+
+def longest_context(kv_cache_bytes: int, bytes_per_token: int) -> int:
+    """Returns the longest context, in tokens, that a KV cache of this size holds; 0 if not one block is left."""
+    blocks = kv_cache_bytes // (BLOCK_TOKENS * bytes_per_token) - 1
+    return max(blocks, 0) * BLOCK_TOKENS
 
 
 def _check_free_memory(weights: int, kv_cache: int, per_token: int, dtype: str) -> None:
     free = psutil.virtual_memory().available - _RUNTIME_BYTES
-    if weights > free:
+    if weights + kv_cache <= free:
+        return
+    fits = longest_context(free - weights, per_token)
+    if not fits:
         raise MemoryBudgetError(
             f"The weights take {weights / GIB:.1f} GiB in {dtype}, but only {max(free, 0) / GIB:.1f} GiB of memory are "
-            "free for them. Choose a smaller base model, dtype='float16', or end other programs."
+            "free for them and the KV cache. Choose a smaller base model, dtype='float16', or end other programs."
         )
-    if weights + kv_cache > free:
-        tokens = (free - weights) // per_token
-        raise MemoryBudgetError(
-            f"Weights ({weights / GIB:.1f} GiB) and KV cache ({kv_cache / GIB:.1f} GiB) do not fit into the "
-            f"{free / GIB:.1f} GiB of memory that are free: {tokens:,} tokens of KV cache would. "
-            f"Set max_model_len={tokens} or lower and kv_cache_memory_bytes={tokens * per_token}."
-        )
+    raise MemoryBudgetError(
+        f"Weights ({weights / GIB:.1f} GiB) and KV cache ({kv_cache / GIB:.1f} GiB) do not fit into the "
+        f"{free / GIB:.1f} GiB of memory that are free: a context of {fits:,} tokens would. "
+        f"Set max_model_len={fits} or lower and kv_cache_memory_bytes={bytes_for_context(fits, per_token)}."
+    )

@@ -8,17 +8,20 @@ import json
 import os
 import shutil
 import sys
+import warnings
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import safe_open
 
-from inference.adapter import TEMPLATE_FILE, Adapter, read_adapter
+from inference.adapter import TEMPLATE_FILE, WEIGHTS_FILE, Adapter, read_adapter
 from inference.atomic import atomic_folder
 from inference.base_model import BaseModel, resolve_base_model
-from inference.errors import MergeError
+from inference.cache import read_json_object
+from inference.errors import AdapterError, MergeError
 
 PROVENANCE_FILE = "merge_provenance.json"
 # What belongs to a tokenizer or to generation, by file name. These are copied, not saved again: Transformers 5 rewrites
@@ -114,7 +117,7 @@ def merge_lora_to_base_model(
 
 def _require_same_merge(output: Path, origin: dict[str, str]) -> None:
     file = output / PROVENANCE_FILE
-    recorded: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
+    recorded = read_json_object(file)
     if {name: recorded.get(name) for name in origin} == origin:
         return
     holds = f"a merge of {recorded['adapter']} as {recorded['dtype']}" if recorded else "no merge of this program"
@@ -124,11 +127,29 @@ def _require_same_merge(output: Path, origin: dict[str, str]) -> None:
 
 
 def _load(base: BaseModel, adapter: Adapter) -> Any:
-    from peft import PeftModel
+    from peft import PeftModel, get_peft_model_state_dict
     from transformers import AutoModelForCausalLM
 
     model = AutoModelForCausalLM.from_pretrained(base.source, dtype=torch.float32)
-    return PeftModel.from_pretrained(model, adapter.path).eval()
+    try:
+        with warnings.catch_warnings():
+            # Said in an error below: peft loads what fits and goes on with the base's own answers for the rest.
+            warnings.filterwarnings("ignore", "Found missing adapter keys")
+            adapted = PeftModel.from_pretrained(model, adapter.path).eval()
+    except (RuntimeError, ValueError) as error:
+        raise AdapterError(str(adapter.path), [f"peft cannot load it into {base.name}: {error}"]) from error
+    _check_names(adapter, set(get_peft_model_state_dict(adapted, save_embedding_layers=False)))
+    return adapted
+
+
+def _check_names(adapter: Adapter, expected: set[str]) -> None:
+    with safe_open(adapter.path / WEIGHTS_FILE, framework="pt") as tensors:
+        found = set(tensors.keys())
+    # peft may save whole embedding layers beside the adapter.
+    foreign = sorted(name for name in found - expected if "embed_tokens" not in name and "lm_head" not in name)
+    for names, what in ((foreign, "have no place in the base model"), (sorted(expected - found), "are missing")):
+        if names:
+            raise AdapterError(str(adapter.path), [f"{len(names)} of its tensors {what}, such as {names[0]}."])
 
 
 def _save_merged(base: BaseModel, adapter: Adapter, folder: Path, dtype: str) -> None:

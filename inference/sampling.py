@@ -13,7 +13,7 @@ class SamplingOptions:
 
     Attributes:
         max_tokens: most tokens of an answer, at least 1.
-        temperature: 0 takes the likeliest token (greedy); higher is more varied.
+        temperature: 0 takes the likeliest token (greedy); higher is more varied, up to 2.
         top_p: keeps the likeliest tokens up to this share of probability, in (0, 1]; 1 keeps all.
         top_k: keeps this many of the likeliest tokens, at least 1; 0 or -1 keeps all.
         repetition_penalty: above 1 makes tokens that have occurred less likely; above 0, 1 is off.
@@ -38,12 +38,14 @@ class SamplingOptions:
         for name in ("temperature", "top_p", "repetition_penalty"):
             self._require(type(getattr(self, name)) in (int, float), name, "a number")
         self._require(self.max_tokens >= 1, "max_tokens", "at least 1")
-        self._require(0 <= self.temperature <= 100, "temperature", "in [0, 100]; 0 is greedy")
+        self._require(0 <= self.temperature <= 2, "temperature", "in [0, 2]; 0 is greedy")
         self._require(0 < self.top_p <= 1, "top_p", "in (0, 1]; 1 keeps all tokens")
         self._require(self.top_k >= -1, "top_k", "at least 1, or 0 or -1 to keep all tokens")
         self._require(0 < self.repetition_penalty <= 100, "repetition_penalty", "in (0, 100]; 1 is off")
-        self._require(self.seed is None or type(self.seed) is int, "seed", "an integer or None")
-        texts = all(isinstance(text, str) and text for text in self.stop_texts)
+        known_seed = self.seed is None or (type(self.seed) is int and 0 <= self.seed < 2**63)
+        self._require(known_seed, "seed", "an integer in [0, 2**63), or None")
+        is_list = isinstance(self.stop, (str, list, tuple)) or self.stop is None
+        texts = is_list and all(isinstance(text, str) and text for text in self.stop_texts)
         self._require(texts, "stop", "a non-empty text, or a list of them")
 
     @classmethod

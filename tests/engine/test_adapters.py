@@ -49,10 +49,10 @@ def test_adapters_come_and_go_and_a_name_can_be_used_again(
     assert second != stronger
     lora_engine.load_adapter("second", weaker)
     other = make_adapter(tmp_path / "other", lambda name, tensor: tensor * (0.05 if "lora_B" in name else 1))
-    with pytest.raises(AdapterError, match="This name is loaded with other content, from .*weaker. Unload it first"):
+    with pytest.raises(AdapterError, match=r"This name is loaded with other content, from .*weaker. Unload it first"):
         lora_engine.load_adapter("second", other)
     lora_engine.unload_adapter("second")
-    with pytest.raises(AdapterError, match="No adapter of this name is loaded .loaded: 'checkpoint-100'"):
+    with pytest.raises(AdapterError, match=r"No adapter of this name is loaded .loaded: 'checkpoint-100'"):
         lora_engine.generate(conversations[0], adapter="second")
     # The name comes back with the content of checkpoint-100: neither its old matrices nor its old KV blocks may answer.
     lora_engine.load_adapter("second", BUNDLED_ADAPTER)
@@ -66,7 +66,7 @@ def test_a_full_engine_says_so(lora_engine: VLLMInferenceWithLoRA, weaker: Path)
     for name in ("second", "third"):
         lora_engine.load_adapter(name, weaker)
     with pytest.raises(
-        AdapterError, match="All 3 slots are taken by 'checkpoint-100', 'second', 'third'. Unload one, or start with"
+        AdapterError, match=r"All 3 slots are taken by 'checkpoint-100', 'second', 'third'. Unload one, or start with"
     ):
         lora_engine.load_adapter("fourth", weaker)
     for name in ("second", "third"):

@@ -151,7 +151,6 @@ def test_leftovers_of_other_folders_are_kept(tmp_path: Path):
     assert other.is_dir()
 
 
-@pytest.mark.xfail(strict=True, reason="the name is taken as a glob pattern")
 def test_leftovers_of_a_name_with_brackets_are_removed(tmp_path: Path):
     leftover = tmp_path / ".a[1].partial-999999999"
     leftover.mkdir()
@@ -159,14 +158,12 @@ def test_leftovers_of_a_name_with_brackets_are_removed(tmp_path: Path):
     assert not leftover.exists()
 
 
-@pytest.mark.xfail(strict=True, reason="the replaced file is removed as a folder", raises=NotADirectoryError)
 def test_a_file_is_replaced_too(tmp_path: Path):
     (tmp_path / "target").write_text("a file")
     fill(tmp_path / "target", "whole", replace=True)
     assert names(tmp_path) == ["target"]
 
 
-@pytest.mark.xfail(strict=True, reason="only unfinished folders are removed, not replaced ones")
 def test_what_a_process_that_was_killed_while_replacing_left_is_removed(tmp_path: Path):
     (tmp_path / ".target.replaced-999999999").mkdir()
     fill(tmp_path / "target", "whole")

@@ -5,6 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from inference.base_model import BaseModel, load_config, resolve_base_model
 from inference.base_shapes import BaseShapes
@@ -17,8 +19,8 @@ def folder(tmp_path: Path) -> Path:
     """A folder that looks like a model."""
     folder = tmp_path / "my-model"
     folder.mkdir()
-    (folder / "config.json").write_text("{}")
-    (folder / "model.safetensors").touch()
+    (folder / "config.json").write_text('{"model_type": "llama"}')
+    save_file({"weight": torch.ones(2)}, folder / "model.safetensors")
     return folder
 
 
@@ -143,9 +145,14 @@ def test_the_bundled_model_has_seven_linear_layers_in_each_of_30_and_the_output(
     assert bundled_shapes.max_positions == 8192
 
 
-@pytest.mark.xfail(strict=True, reason="Python's own error", raises=(json.JSONDecodeError, AttributeError))
 @pytest.mark.parametrize("content", ["{", "[]"])
 def test_a_folder_whose_configuration_is_broken_is_refused(folder: Path, content: str):
     (folder / "config.json").write_text(content)
     with pytest.raises(BaseModelError, match=r"config\.json"):
+        resolve_base_model(folder)
+
+
+def test_a_folder_with_damaged_weights_is_refused(folder: Path):
+    (folder / "model.safetensors").write_bytes(b"\x10" * 100)
+    with pytest.raises(BaseModelError, match=r"model\.safetensors is damaged or truncated: .*Copy the folder again"):
         resolve_base_model(folder)

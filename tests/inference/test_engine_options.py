@@ -177,10 +177,10 @@ def test_the_logged_cause_is_in_the_message_and_not_vllms_last_line():
     assert str(error) == "vLLM did not start. OSError: no weights"
 
 
-def test_without_a_logged_cause_the_first_line_of_the_error_is_in_the_message():
-    error = engine._explained(ValueError("bad quantisation\nand more"), LogWith(None))
+def test_without_a_logged_cause_the_error_itself_is_in_the_message_on_one_line():
+    error = engine._explained(ValueError("bad quantisation\n  and more"), LogWith(None))
     assert type(error) is EngineStartError
-    assert str(error) == "vLLM did not start. ValueError: bad quantisation"
+    assert str(error) == "vLLM did not start. ValueError: bad quantisation and more"
 
 
 @pytest.mark.parametrize(
