@@ -180,9 +180,10 @@ def _not_offered(table: str) -> UnsafeSQLError:
 def _open_read_only(path: Path) -> sqlite3.Connection:
     if not path.is_file():
         raise DatabaseFileError(f"There is no database file {path}.")
+    connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)
     try:
-        connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)
         connection.execute("SELECT name FROM sqlite_master").fetchone()
     except sqlite3.Error as error:
+        connection.close()
         raise DatabaseFileError(f"{path} cannot be opened as a SQLite database: {error}.") from error
     return connection

@@ -1,0 +1,96 @@
+"""The schema text that the model reads."""
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from text_to_sql.errors import DatabaseFileError
+from text_to_sql.schema import Column, Schema, Table, quoted, read_schema
+
+Names = st.text(st.characters(blacklist_categories=("Cs", "Cc")), min_size=1, max_size=12)
+
+
+def database(*statements: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(":memory:")
+    for statement in statements:
+        connection.execute(statement)
+    return connection
+
+
+def render(*statements: str) -> str:
+    with closing(database(*statements)) as connection:
+        return read_schema(connection).render()
+
+
+@pytest.mark.parametrize(
+    ("declared", "ours"),
+    [
+        ("INTEGER", "number"),
+        ("REAL", "number"),
+        ("DECIMAL(8, 2)", "number"),
+        ("DOUBLE PRECISION", "number"),
+        ("VARCHAR(20)", "text"),
+        ("TEXT", "text"),
+        ("DATE", "time"),
+        ("timestamp", "time"),
+        ("BOOLEAN", "boolean"),
+        ("BLOB", "others"),
+        ("", "others"),
+    ],
+)
+def test_declared_types_become_the_five_of_the_training_data(declared: str, ours: str) -> None:
+    assert render(f"CREATE TABLE t (a {declared})") == f"CREATE TABLE t (a {ours})"
+
+
+def test_tables_stand_in_the_order_of_their_creation_one_a_line() -> None:
+    text = render(
+        "CREATE TABLE zebra (a TEXT, b INT)", "CREATE TABLE ant (c TEXT)", "CREATE VIEW v AS SELECT a FROM zebra"
+    )
+    assert text == "CREATE TABLE zebra (a text, b number)\nCREATE TABLE ant (c text)\nCREATE TABLE v (a text)"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("city", "city"),
+        ("T1_b", "T1_b"),
+        ("Home Town", '"Home Town"'),
+        ("From", '"From"'),
+        ("for", '"for"'),
+        ("2nd", '"2nd"'),
+        ('a"b', '"a""b"'),
+        ("naïve", '"naïve"'),
+    ],
+)
+def test_names_are_quoted_where_sql_needs_it(name: str, expected: str) -> None:
+    assert quoted(name) == expected
+
+
+@given(table=Names, columns=st.lists(Names, min_size=1, max_size=4, unique_by=str.lower))
+def test_sqlite_reads_the_same_names_back(table: str, columns: list[str]) -> None:
+    schema = Schema((Table(table, tuple(Column(name, "text") for name in columns)),))
+    with closing(sqlite3.connect(":memory:")) as connection:
+        if table.lower().startswith("sqlite_"):
+            return
+        connection.execute(schema.render())
+        assert read_schema(connection) == schema
+
+
+def test_some_tables_can_be_offered_in_any_spelling() -> None:
+    with closing(database("CREATE TABLE a (x INT)", "CREATE TABLE b (y INT)")) as connection:
+        assert read_schema(connection, ["B"]).table_names == {"b"}
+
+
+def test_sqlites_own_tables_are_never_offered() -> None:
+    with closing(database("CREATE TABLE a (x INTEGER PRIMARY KEY AUTOINCREMENT)")) as connection:
+        assert read_schema(connection).table_names == {"a"}
+        with pytest.raises(DatabaseFileError, match=r"The database has no table sqlite_master; it has a\."):
+            read_schema(connection, ["sqlite_master"])
+
+
+def test_an_empty_database_is_an_error() -> None:
+    with closing(database()) as connection, pytest.raises(DatabaseFileError, match="no table to ask about"):
+        read_schema(connection)

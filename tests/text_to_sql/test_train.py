@@ -1,0 +1,100 @@
+"""The training command: its errors, and two real steps on a CPU."""
+
+import gzip
+import json
+import lzma
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+from inference.adapter import read_adapter
+from text_to_sql import train
+from text_to_sql.data import SPIDER_FILE, WIKISQL_FILE
+from text_to_sql.train import Recipe
+
+TINY = ["--batch-size", "2", "--micro-batch-size", "1", "--held-out-examples", "2", "--wikisql-examples", "6"]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Sixteen databases with one short question each: fifteen are held out."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    with gzip.open(folder / SPIDER_FILE, "wt") as file:
+        for number in range(16):
+            row = {
+                "db_id": f"db{number}",
+                "schema": f"CREATE TABLE t{number} (a text)",
+                "question": "How many?",
+                "paraphrase": "How many rows?",
+                "sql": f"SELECT COUNT(*) FROM t{number}",
+                "kind": "simple",
+            }
+            file.write(json.dumps(row) + "\n")
+    with lzma.open(folder / WIKISQL_FILE, "wt") as file:
+        for number in range(8):
+            row = {
+                "split": "train",
+                "schema": f"CREATE TABLE t_{number} (a text, b number)",
+                "question": "Which a has b 3?",
+                "sql": f"SELECT a FROM t_{number} WHERE b = {number} AND a = 'x'",
+            }
+            file.write(json.dumps(row) + "\n")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("max_steps", 0, "max_steps must be at least 1, got 0"),
+        ("wikisql_examples", -1, "wikisql_examples must be at least 0, got -1"),
+        ("learning_rate", 2.0, r"learning_rate must be in \(0, 1\), got 2.0"),
+        ("micro_batch_size", 100, "batch_size must be a multiple of micro_batch_size, got 256 and 100"),
+    ],
+)
+def test_a_recipe_names_what_is_wrong(field: str, value: float, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Recipe(**{field: value})
+
+
+def test_the_recipe_is_the_one_of_checkpoint_100() -> None:
+    record = json.loads((Path(train.__file__).parent.parent / "checkpoint-100" / "training_record.json").read_text())
+    assert Recipe(**record["recipe"]) == Recipe()
+    assert Recipe().max_steps == 100
+
+
+def test_two_steps_save_a_checkpoint_and_a_third_goes_on_from_it(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--data", str(data), "--output", str(tmp_path / "run"), *TINY]
+    assert train.main([*arguments, "--max-steps", "2"]) == 0
+    checkpoint = tmp_path / "run" / "checkpoint-2"
+    adapter = read_adapter(checkpoint)
+    assert (adapter.rank, adapter.base_name) == (64, "HuggingFaceTB/SmolLM2-135M-Instruct")
+    assert not adapter.changes_nothing
+    assert {str(tensor.dtype) for tensor in load_file(checkpoint / "adapter_model.safetensors").values()} == {
+        "torch.float16"
+    }
+    record = json.loads((checkpoint / "training_record.json").read_text())
+    assert list(record["loss"]) == ["1", "2"]
+    assert record["recipe"]["max_steps"] == 2
+    assert set(record["data"]) == {SPIDER_FILE, WIKISQL_FILE}
+
+    assert train.main([*arguments, "--max-steps", "3"]) == 2
+    assert "checkpoint-2 exists already: pass --resume to go on from it" in capsys.readouterr().err
+    assert train.main([*arguments, "--max-steps", "3", "--resume"]) == 0
+    assert list(json.loads((tmp_path / "run" / "checkpoint-3" / "training_record.json").read_text())["loss"]) == [
+        "1",
+        "2",
+        "3",
+    ]
+
+
+def test_missing_data_and_nothing_to_resume_are_explained(
+    tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train.main(["--data", str(tmp_path), "--output", str(tmp_path / "run")]) == 2
+    assert "spider_train.jsonl.gz is missing: pass the folder" in capsys.readouterr().err
+    assert train.main(["--data", str(data), "--output", str(tmp_path / "run"), "--resume"]) == 2
+    assert "There is no checkpoint in" in capsys.readouterr().err
