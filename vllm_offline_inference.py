@@ -230,9 +230,9 @@ class VLLMInferenceWithLoRA:
         self._check_idle()
         engine = self.llm.llm_engine
         [rendered] = self.llm.renderer.render_cmpl([prompt])
-        request_id = engine.add_request(
-            f"stream-{next(self._request_ids)}", rendered, params, lora_request=lora_request
-        )
+        # Not the id that add_request returns: abort_request knows requests by the id of their caller.
+        request_id = f"stream-{next(self._request_ids)}"
+        engine.add_request(request_id, rendered, params, lora_request=lora_request)
         self._streaming = True
         try:
             while engine.has_unfinished_requests():

@@ -80,7 +80,7 @@ class GroupedPunicaWrapper(PunicaWrapperCPU):
         self._token_groups = group_rows(self.token_lora_indices.tolist())
         self._sampler_groups = group_rows(self.sampler_indices.tolist())
 
-    def add_lora_linear(
+    def add_lora_linear(  # noqa: PLR0917 (vLLM's own signature)
         self,
         y: torch.Tensor,
         x: torch.Tensor,
@@ -99,8 +99,10 @@ class GroupedPunicaWrapper(PunicaWrapperCPU):
             x: (rows, in features).
             lora_a_stacked: for each slice (slots, 1, rank, in features).
             lora_b_stacked: for each slice (slots, 1, slice width, rank).
+            scale: 1, unless a caller of its own says otherwise.
             output_slices: width of each slice, such as those of q, k and v.
             buffer: not needed.
+            kwargs: vLLM passes none.
         """
         ends = list(accumulate(output_slices))
         for slot, rows in self._token_groups:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 _VARIABLE = "VLLM_LOGGING_CONFIG_PATH"
 # The last line of a traceback: an exception's name, perhaps with its module, and its text.
-_EXCEPTION = re.compile(r"^(?:[\w.]+\.)?(\w+(?:Error|Exception|Interrupt|Exit)): (.+)$", re.MULTILINE)
+_EXCEPTION = re.compile(r"(?:[\w.]+\.)?(\w+(?:Error|Exception|Interrupt|Exit))(?:: (.+))?")
 _CONSEQUENCES = ("Engine core initialization failed", "WorkerProc initialization failed", "See root cause above")
 
 
@@ -57,10 +57,17 @@ class EngineLog:
 
 
 def find_root_cause(log: str) -> str | None:
-    """Returns the first exception in a log that is no mere consequence of another, as `Kind: text`."""
-    for match in _EXCEPTION.finditer(log):
-        if not is_consequence(match[2]):
-            return f"{match[1]}: {match[2]}"
+    """Returns the first exception in a log that is no mere consequence of another, as `Kind: text`.
+
+    An exception without a text, such as a bare assertion's, gets the line of code that raised it.
+    """
+    code = ""
+    for line in log.splitlines():
+        match = _EXCEPTION.fullmatch(line)
+        if match and not is_consequence(match[2] or ""):
+            return f"{match[1]}: {match[2] or code}"
+        if line.strip(" ~^"):
+            code = line.strip()
     return None
 
 

@@ -53,8 +53,8 @@ def plan_cpu_memory(
         fits = longest_context(size, per_token)
         shorter = f"max_model_len={fits} or lower, or " if fits else ""
         raise MemoryBudgetError(
-            f"kv_cache_memory_bytes={size:,} holds a context of {fits:,} tokens ({per_token:,} bytes each in {dtype}, in "
-            f"blocks of {BLOCK_TOKENS}), fewer than max_model_len={length:,}. "
+            f"kv_cache_memory_bytes={size:,} holds a context of {fits:,} tokens ({per_token:,} bytes each in {dtype}, "
+            f"in blocks of {BLOCK_TOKENS}), fewer than max_model_len={length:,}. "
             f"Set {shorter}kv_cache_memory_bytes={needed} or higher."
         )
     _check_free_memory(shapes.weight_bytes(dtype), size, per_token, dtype)

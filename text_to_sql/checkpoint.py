@@ -25,6 +25,7 @@ class PublishableCheckpoint(TrainerCallback):
         self._base_name = base_name
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Rewrites what the trainer has just saved, if it was the last step."""
         if state.global_step >= state.max_steps:
             checkpoint = Path(args.output_dir) / f"checkpoint-{state.global_step}"
             store_in_float16(checkpoint)

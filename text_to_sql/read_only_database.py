@@ -21,7 +21,7 @@ from text_to_sql.sql_text import check_select
 
 # No function that builds large texts or blobs out of nothing: a deadline cannot stop one long C call.
 ALLOWED_FUNCTIONS: Final = frozenset(
-    "abs avg ceil ceiling coalesce count cume_dist date datetime dense_rank first_value floor glob group_concat ifnull "
+    "abs avg ceil ceiling coalesce count cume_dist date datetime dense_rank first_value floor glob group_concat ifnull "  # noqa: SIM905
     "iif instr julianday lag last_value lead length like lower ltrim max min nth_value ntile nullif percent_rank rank "
     "round row_number rtrim sign strftime substr substring sum time total trim typeof unicode upper".split()
 )

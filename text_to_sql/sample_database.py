@@ -76,7 +76,8 @@ def row_counts(path: Path | str) -> dict[str, int]:
     """Returns the number of rows of each table of a SQLite file, in the order in which the tables were created."""
     with closing(sqlite3.connect(f"{Path(path).resolve().as_uri()}?mode=ro", uri=True)) as connection:
         names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY rowid").fetchall()
-        return {name: connection.execute(f'SELECT COUNT(*) FROM "{name}"').fetchone()[0] for (name,) in names}
+        count = 'SELECT COUNT(*) FROM "{}"'
+        return {name: connection.execute(count.format(name)).fetchone()[0] for (name,) in names}
 
 
 def _fill(connection: sqlite3.Connection, rng: random.Random) -> None:

@@ -19,7 +19,9 @@ class Inferencer(Protocol):
 
     def generate_batch_detailed(
         self, conversations: Sequence[Sequence[Message]], **options: Any
-    ) -> list[GenerationResult]: ...
+    ) -> list[GenerationResult]:
+        """Returns one result for each conversation, in their order."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,7 @@ class SortedWithinSteps(Sampler[int]):
         self._epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
+        """Chooses the order of an epoch, counted from 0; the Trainer calls it."""
         self._epoch = epoch
 
     def __len__(self) -> int:
@@ -93,6 +94,7 @@ class PadRight:
     pad_token_id: int
 
     def __call__(self, rows: Sequence[Encoded]) -> dict[str, torch.Tensor]:
+        """Returns `input_ids`, `attention_mask` and `labels`, each (rows, longest)."""
         longest = max(len(row["input_ids"]) for row in rows)
 
         def padded(values: list[int], fill: int) -> list[int]:

@@ -79,6 +79,7 @@ def test_an_open_stream_is_named_when_another_request_comes(lora_engine: VLLMInf
     with pytest.raises(InferenceError, match="A stream is open on this engine: read it to its end"):
         lora_engine.generate(HELLO)
     stream.close()
+    assert not lora_engine.llm.llm_engine.has_unfinished_requests()
     assert lora_engine.generate(HELLO, adapter=None, **GREEDY)
 
 
@@ -97,7 +98,7 @@ def test_a_stream_with_bad_arguments_raises_at_once(lora_engine: VLLMInferenceWi
         ([{"role": "user", "content": 3}], {}, ChatError, r"messages\[0\] must have text as content, got int"),
         ("hello", {}, ChatError, "messages must be a list of messages, got str"),
         (HELLO, {"max_tokens": 0}, SamplingError, "max_tokens must be at least 1, got 0"),
-        (HELLO, {"temperature": -1}, SamplingError, r"temperature must be in \[0, 100\]; 0 is greedy, got -1"),
+        (HELLO, {"temperature": -1}, SamplingError, r"temperature must be in \[0, 2\]; 0 is greedy, got -1"),
         (HELLO, {"top_q": 1}, SamplingError, "There is no sampling parameter 'top_q'; there are max_tokens, temper"),
         (
             [{"role": "user", "content": "word " * 3000}],

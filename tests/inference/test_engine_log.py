@@ -152,3 +152,15 @@ def test_closing_the_log_removes_its_files(monkeypatch: pytest.MonkeyPatch):
     assert folder.is_dir()
     log.close()
     assert not folder.exists()
+
+
+def test_an_exception_without_a_text_gets_the_line_that_raised_it():
+    log = (
+        "Traceback (most recent call last):\n"
+        '  File "loader.py", line 7, in load\n'
+        "    assert loaded.shape == expected\n"
+        "           ^^^^^^^^^^^^^^^^^^^^^^^^\n"
+        "AssertionError\n"
+        "RuntimeError: Engine core initialization failed. See root cause above.\n"
+    )
+    assert find_root_cause(log) == "AssertionError: assert loaded.shape == expected"

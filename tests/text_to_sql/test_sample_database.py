@@ -130,7 +130,9 @@ def test_text_is_ascii_and_trimmed(connection: sqlite3.Connection) -> None:
     for table in TABLES:
         for row in rows(connection, f"SELECT * FROM {table}"):
             for text in (value for value in row if isinstance(value, str)):
-                assert text.isascii() and text.isprintable() and text == " ".join(text.split()) != "", (table, row)
+                assert text.isascii(), (table, row)
+                assert text.isprintable(), (table, row)
+                assert text == " ".join(text.split()) != "", (table, row)
 
 
 def test_titles_differ(connection: sqlite3.Connection) -> None:
@@ -170,7 +172,8 @@ def test_shares_are_realistic(connection: sqlite3.Connection) -> None:
     assert set(status) >= {"delivered", "shipped", "cancelled", "returned"}
     assert all(0.002 < status[name] < 0.1 for name in ("shipped", "cancelled", "returned"))
     rating = shares(connection, "reviews", "rating")
-    assert rating[4] + rating[5] > 0.6 and all(rating[stars] > 0.01 for stars in range(1, 6))
+    assert rating[4] + rating[5] > 0.6
+    assert all(rating[stars] > 0.01 for stars in range(1, 6))
     discounted = "order_items JOIN books USING (book_id)"
     assert 0.7 < shares(connection, discounted, "unit_price = price")[1] < 0.9
 
