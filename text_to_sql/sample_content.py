@@ -1,16 +1,10 @@
-"""What the sample database is made of: its schema, its word lists, the books on sale and the customers.
+"""What the sample database is made of: its schema, its countries, its titles and its opinions.
 
 All of it is invented and in ASCII, so that a question can be typed on any keyboard: titles that are not English are
 romanised or chosen without accents. Whoever changes the content raises `CONTENT_VERSION`.
 """
 
-import random
-import sqlite3
-import unicodedata
-from datetime import date, timedelta
 from typing import NamedTuple
-
-from faker import Faker
 
 CONTENT_VERSION = 1
 
@@ -72,12 +66,8 @@ CREATE TABLE reviews (
 );
 """
 
-_CUSTOMERS = 300
-_SHOP_OPENED = date(2021, 3, 1)
-_LAST_JOINED = date(2025, 11, 30)
 
-
-def _split(text: str) -> tuple[str, ...]:
+def split_list(text: str) -> tuple[str, ...]:
     """Splits at semicolons; a line end inside an item counts as one space."""
     return tuple(" ".join(item.split()) for item in text.split(";"))
 
@@ -109,7 +99,7 @@ COUNTRIES = {
 }
 
 # Name and year of foundation.
-_PUBLISHERS = {
+PUBLISHERS = {
     "United States": "Blue Heron House 1924; Cedar Street Press 1968; Harrow and Pike 1911; Larkspur Editions 1997; "
     "Northgate Books 1953; Prairie Lamp Press 2006",
     "United Kingdom": "Albion Quay 1932; Kestrel Lane Books 1986; Thistledown Press 1974; Wren and Fairley 2003",
@@ -122,7 +112,7 @@ _PUBLISHERS = {
 }
 
 # Fewest and most pages, lowest and highest price in US dollars.
-_GENRES = {
+GENRES = {
     "biography": (210, 560, 12, 34),
     "cooking": (140, 360, 18, 54),
     "fantasy": (300, 820, 9, 27),
@@ -135,7 +125,7 @@ _GENRES = {
     "travel": (150, 400, 11, 33),
 }
 
-_TITLES = {
+TITLES = {
     ("English", "biography"): """Ada in the Engine Room; The Restless Mr. Darwin; Hypatia of the Stars; A Life in Four
         Movements; The Quiet Chess Champion; Clara at the Piano; From Shepherd to Senator; The Woman Who Measured Rain;
         Tesla in the Storm; My Father the Lighthouse Keeper; The Boy from Platform Two; Amelia Above the Clouds; The
@@ -193,147 +183,21 @@ _TITLES = {
 }
 
 # What a review says, if it says anything, by rating; and what some add.
-_OPINIONS = {
-    1: _split("I gave up after fifty pages.; Not worth the money.; Full of mistakes.; A waste of a weekend."),
-    2: _split("Too long and too slow.; Weaker than I had hoped.; The second half falls apart.; Hard to get into."),
-    3: _split("Pleasant, but I will not read it again.; Good parts and dull parts.; Fine for a train ride.; Average."),
-    4: _split(
+OPINIONS = {
+    1: split_list("I gave up after fifty pages.; Not worth the money.; Full of mistakes.; A waste of a weekend."),
+    2: split_list("Too long and too slow.; Weaker than I had hoped.; The second half falls apart.; Hard to get into."),
+    3: split_list("Pleasant, but I will not read it again.; Good parts and dull parts.; Fine for a train ride.; Average."),
+    4: split_list(
         """Well written and hard to put down.; A solid read.; Better than the cover suggests.; Warm and clever.; It
         starts slowly, then it shines.; Recommended, with a cup of tea.; Very good, if a bit long.; I learned a lot."""
     ),
-    5: _split(
+    5: split_list(
         """I loved every page.; The best book I read this year.; Simply wonderful.; A new favourite of mine.; I read it
         in one night.; Beautiful from beginning to end.; I want to read it again already.; Worth every cent."""
     ),
 }
-_REMARKS = _split(
+REMARKS = split_list(
     """Delivery was quick.; The print is a little small.; I gave it to my sister afterwards.; My book club talked about
     it all evening.; The paper feels good.; An interview with the author made me curious.; It was a present from my
     husband.; The box arrived a bit dented.; I read it on holiday.; My daughter has borrowed it now."""
 )
-
-# Faker's Korean names come in Hangul only. The commonest family names stand first.
-_KOREAN_FAMILY_NAMES = _split("Kim; Lee; Park; Choi; Jung; Kang; Cho; Yoon; Jang; Lim; Han; Oh; Seo; Shin; Kwon; Hwang")
-_KOREAN_GIVEN_NAMES = _split(
-    """Minjun; Seojun; Doyun; Jiho; Hajun; Siwoo; Jihoon; Hyunwoo; Sungmin; Donghyun; Jaewon; Youngho; Sangwoo; Seoyeon;
-    Kyungsoo; Jiwoo; Minseo; Haeun; Soyeon; Yuna; Eunji; Hyejin; Sujin; Jimin; Chaewon; Nayeon; Yerin; Dahyun; Boram"""
-)
-_ASCII_SPELLINGS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ß": "ss"})
-
-
-def mailbox(name: str) -> str:
-    """Returns the part of a person's email address before the @, such as `ann.obrien` for `Ann O'Brien`."""
-    return name.lower().replace(" ", ".").replace("'", "")
-
-
-class Names:
-    """Draws names of people, in ASCII and with mailboxes that are all different."""
-
-    def __init__(self, rng: random.Random) -> None:
-        self._rng = rng
-        self._mailboxes: set[str] = set()
-        self._fakers: dict[str, Faker] = {}
-        for name, country in COUNTRIES.items():
-            self._fakers[name] = Faker(country.locale, providers=["faker.providers.person"])
-            self._fakers[name].seed_instance(rng.getrandbits(64))
-
-    def draw(self, country: str) -> str:
-        """Returns a name that is usual in `country`, given name first; never the same one twice."""
-        name = self._draw_any(country)
-        while mailbox(name) in self._mailboxes:
-            name = self._draw_any(country)
-        self._mailboxes.add(mailbox(name))
-        return name
-
-    def _draw_any(self, country: str) -> str:
-        if country == "South Korea":
-            common_first = range(len(_KOREAN_FAMILY_NAMES), 0, -1)
-            family = self._rng.choices(_KOREAN_FAMILY_NAMES, common_first)[0]
-            return f"{self._rng.choice(_KOREAN_GIVEN_NAMES)} {family}"
-        faker = self._fakers[country]
-        if country == "Japan":
-            return f"{faker.first_romanized_name()} {faker.last_romanized_name()}"
-        name = f"{faker.first_name()} {faker.last_name()}".translate(_ASCII_SPELLINGS)
-        return unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-
-
-def add_publishers(connection: sqlite3.Connection) -> None:
-    """Inserts all publishers; they do not depend on the seed."""
-    for country, publishers in _PUBLISHERS.items():
-        rows = [(*item.rsplit(" ", 1), country) for item in _split(publishers)]
-        connection.executemany("INSERT INTO publishers (name, founded_year, country) VALUES (?, ?, ?)", rows)
-
-
-def add_books(connection: sqlite3.Connection, rng: random.Random, names: Names) -> None:
-    """Inserts all titles, and draws authors for them, each of whom keeps to one language and one genre."""
-    books = []
-    for (language, genre), text in _TITLES.items():
-        titles = _split(text)
-        authors = [_add_author(connection, rng, names, language) for _ in range(1 + len(titles) // 3)]
-        publishers = _publishers_of(connection, language)
-        for number, title in enumerate(rng.sample(titles, len(titles))):
-            author = authors[number] if number < len(authors) else rng.choice(authors)
-            books.append((title, genre, language, *_draw_print(rng, genre, author, rng.choice(publishers))))
-    rng.shuffle(books)
-    connection.executemany(
-        "INSERT INTO books (title, genre, language, author_id, publisher_id, price, pages, published_year) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        books,
-    )
-
-
-def _add_author(connection: sqlite3.Connection, rng: random.Random, names: Names, language: str) -> tuple[int, int]:
-    """Inserts one author; returns (author_id, birth_year)."""
-    # Books in English may be translated from any language.
-    countries = [name for name, country in COUNTRIES.items() if language in ("English", country.language)]
-    country = rng.choices(countries, [COUNTRIES[name].author_share for name in countries])[0]
-    birth_year = rng.randint(1942, 1994)
-    row = (names.draw(country), country, birth_year)
-    cursor = connection.execute("INSERT INTO authors (name, country, birth_year) VALUES (?, ?, ?)", row)
-    return cursor.lastrowid, birth_year
-
-
-def _publishers_of(connection: sqlite3.Connection, language: str) -> list[tuple[int, int]]:
-    """Returns (publisher_id, founded_year) of the publishers of books in `language`."""
-    rows = connection.execute("SELECT publisher_id, founded_year, country FROM publishers ORDER BY publisher_id")
-    return [(publisher, founded) for publisher, founded, country in rows if COUNTRIES[country].language == language]
-
-
-def _draw_print(
-    rng: random.Random, genre: str, author: tuple[int, int], publisher: tuple[int, int]
-) -> tuple[int, int, float, int, int]:
-    """Draws (author_id, publisher_id, price, pages, published_year); longer books tend to cost more."""
-    least_pages, most_pages, lowest_price, highest_price = _GENRES[genre]
-    length = rng.random()
-    pages = round(least_pages + length * (most_pages - least_pages))
-    costliness = 0.6 * length + 0.4 * rng.random()
-    dollars = int(lowest_price + costliness * (highest_price - lowest_price))
-    price = round(dollars + rng.choice((0.25, 0.5, 0.95, 0.99)), 2)
-    # Nobody here was published before the age of 25, and recent years have more books.
-    earliest = max(1985, author[1] + 25, publisher[1])
-    return author[0], publisher[0], price, pages, int(rng.triangular(earliest, 2026, 2026))
-
-
-def add_customers(connection: sqlite3.Connection, rng: random.Random, names: Names) -> None:
-    """Inserts the customers, in the order in which they joined."""
-    shares = [country.customer_share for country in COUNTRIES.values()]
-    days = (_LAST_JOINED - _SHOP_OPENED).days
-    customers = []
-    for day in sorted(rng.randint(0, days) for _ in range(_CUSTOMERS)):
-        country = rng.choices(list(COUNTRIES), shares)[0]
-        name = names.draw(country)
-        cities = _split(COUNTRIES[country].cities)
-        city = rng.choices(cities, range(len(cities) + 2, 2, -1))[0]
-        email = f"{mailbox(name)}@example.{rng.choice(('com', 'net', 'org'))}"
-        customers.append((name, email, city, country, (_SHOP_OPENED + timedelta(days=day)).isoformat()))
-    connection.executemany(
-        "INSERT INTO customers (name, email, city, country, joined_on) VALUES (?, ?, ?, ?, ?)", customers
-    )
-
-
-def draw_comment(rng: random.Random, rating: int) -> str | None:
-    """Returns what a reviewer who gave `rating` stars (1 to 5) writes, or None: a third leave it at the stars."""
-    if rng.random() < 0.35:
-        return None
-    opinion = rng.choice(_OPINIONS[rating])
-    return f"{opinion} {rng.choice(_REMARKS)}" if rng.random() < 0.5 else opinion

@@ -17,7 +17,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from inference.cache import cache_folder
-from text_to_sql import sample_content as content
+from text_to_sql.sample_books import add_books, add_publishers, draw_comment
+from text_to_sql.sample_content import CONTENT_VERSION, COUNTRIES, SCHEMA
+from text_to_sql.sample_people import Names, add_customers
 
 SAMPLE_SEED = 20261123
 
@@ -67,7 +69,7 @@ def build_sample_database(path: Path | str, seed: int = SAMPLE_SEED, *, overwrit
 
 def sample_database_path() -> Path:
     """Returns the bookshop of `SAMPLE_SEED` in the cache folder, built on first use (less than a second)."""
-    path = cache_folder() / f"bookshop-{SAMPLE_SEED}-{content.CONTENT_VERSION}.sqlite"
+    path = cache_folder() / f"bookshop-{SAMPLE_SEED}-{CONTENT_VERSION}.sqlite"
     # Another process may finish the same file meanwhile; replacing it by an equal one does no harm.
     return path if path.exists() else build_sample_database(path, overwrite=True)
 
@@ -82,11 +84,11 @@ def row_counts(path: Path | str) -> dict[str, int]:
 
 def _fill(connection: sqlite3.Connection, rng: random.Random) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
-    connection.executescript(content.SCHEMA)
-    names = content.Names(rng)
-    content.add_publishers(connection)
-    content.add_books(connection, rng, names)
-    content.add_customers(connection, rng, names)
+    connection.executescript(SCHEMA)
+    names = Names(rng)
+    add_publishers(connection)
+    add_books(connection, rng, names)
+    add_customers(connection, rng, names)
     _add_orders(connection, rng)
     _add_reviews(connection, rng)
 
@@ -103,7 +105,7 @@ def _add_orders(connection: sqlite3.Connection, rng: random.Random) -> None:
     for order_id, (ordered_on, customer_id, country) in enumerate(placed, start=1):
         items = _draw_items(rng, shelves[ordered_on.year, country])
         goods = sum(quantity * unit_price for _, quantity, unit_price in items)
-        shipping_cost = 0.0 if goods >= _FREE_SHIPPING_FROM else content.COUNTRIES[country].shipping_cost
+        shipping_cost = 0.0 if goods >= _FREE_SHIPPING_FROM else COUNTRIES[country].shipping_cost
         order = (order_id, customer_id, ordered_on.isoformat(), *_draw_progress(rng, ordered_on), shipping_cost)
         connection.execute("INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?)", order)
         connection.executemany("INSERT INTO order_items VALUES (?, ?, ?, ?)", [(order_id, *item) for item in items])
@@ -127,7 +129,7 @@ def _shelves(connection: sqlite3.Connection, rng: random.Random) -> dict[tuple[i
     books = connection.execute("SELECT book_id, price, published_year, language FROM books ORDER BY book_id").fetchall()
     rng.shuffle(books)
     shelves = {}
-    for year, (name, country) in product(range(_FIRST_DAY.year, _LAST_DAY.year + 1), content.COUNTRIES.items()):
+    for year, (name, country) in product(range(_FIRST_DAY.year, _LAST_DAY.year + 1), COUNTRIES.items()):
         appeal = {"English": 1.0, country.language: 5.0}
         on_sale = [(rank, book) for rank, book in enumerate(books) if book[2] <= year]
         demand = [appeal.get(book[3], 0.03) * (rank + 5) ** -1.2 for rank, book in on_sale]
@@ -169,7 +171,7 @@ def _add_reviews(connection: sqlite3.Connection, rng: random.Random) -> None:
         reviewed_on = date.fromisoformat(shipped_on) + timedelta(days=rng.randint(13, 90))
         rating = rng.choices((1, 2, 3, 4, 5), weights[book_id])[0]
         if reviewed_on <= _LAST_DAY and rng.random() < 0.4:
-            reviews.append((reviewed_on.isoformat(), book_id, customer_id, rating, content.draw_comment(rng, rating)))
+            reviews.append((reviewed_on.isoformat(), book_id, customer_id, rating, draw_comment(rng, rating)))
     connection.executemany(
         "INSERT INTO reviews (reviewed_on, book_id, customer_id, rating, comment) VALUES (?, ?, ?, ?, ?)",
         sorted(reviews),

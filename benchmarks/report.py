@@ -1,0 +1,103 @@
+"""Tables of README.md, rendered from the records: `python -m benchmarks.report` prints them.
+
+`--write` puts them into README.md, between the two markers; a test fails while README.md shows anything else.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.side_by_side import medians
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+README = ROOT / "README.md"
+BEGIN, END = "<!-- figures: python -m benchmarks.report --write -->", "<!-- end of figures -->"
+
+
+def load(name: str) -> dict[str, Any]:
+    """Returns a record of `benchmarks/results`."""
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def table(header: Sequence[str], rows: Iterator[Sequence[str]]) -> str:
+    """Returns a Markdown table; every column but the first is aligned to the right."""
+    lines = ["| " + " | ".join(header) + " |", "|---|" + "---:|" * (len(header) - 1)]
+    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
+
+
+def lora_on_cpu(record: dict[str, Any]) -> str:
+    """Returns the comparison of runtime LoRA operators on a CPU."""
+    middle = medians(record["tokens_per_second"])
+    base = middle["plain base engine"]
+    rows = ((label, f"{value:.0f}", f"{value / base:.2f}") for label, value in middle.items())
+    ratio = middle["adapter, these operators"] / middle["adapter, stock operators"]
+    return (
+        f"LoRA at run time on a CPU ({record['host']['cpu']}, 2 cores), rank 64, {record['prompts']} prompts in one "
+        f"batch, float32; medians. The adapter is {ratio:.0f} times as fast as with vLLM's own operators, and "
+        f"{record['same_tokens']} of {record['prompts']} greedy answers are the same tokens.\n\n"
+        + table(["", "tokens/s", "of the plain base"], rows)
+    )
+
+
+def wrapper(record: dict[str, Any]) -> str:
+    """Returns what the wrapper costs."""
+    middle = medians(record["tokens_per_second"])
+    rows = ((f"`{label}`", f"{value:.0f}") for label, value in middle.items())
+    ratio = middle["generate_batch"] / middle["LLM.chat"]
+    return (
+        f"The wrapper against vLLM's own call, {record['prompts']} prompts, the same engine: ratio {ratio:.3f}.\n\n"
+        + table(["", "tokens/s"], rows)
+    )
+
+
+def gpu(record: dict[str, Any]) -> str:
+    """Returns the figures of the command on a GPU."""
+    names = {
+        "model_gib": "model, GiB",
+        "peak_activation_gib": "peak activations, GiB",
+        "kv_cache_gib": "KV cache, GiB",
+        "kv_cache_tokens": "KV cache, tokens",
+        "engine_init_s": "profiling, cache and warm-up, s",
+    }
+    runs = record["runs"]
+    rows = ([what, *(f"{run['log'][name]:,}" for run in runs.values())] for name, what in names.items())
+    return (
+        f"The command on one {record['device']} (vLLM {record['versions']['vllm']}, `--enforce-eager`); both gave the "
+        "same SQL as on the CPU.\n\n" + table(["from vLLM's log", "runtime LoRA", "merged"], rows)
+    )
+
+
+def render() -> str:
+    """Returns all tables."""
+    parts = [
+        lora_on_cpu(load("cpu_lora")),
+        wrapper(load("cpu_wrapper_overhead")),
+        gpu(load("h200_command_line")),
+    ]
+    return "\n\n".join(parts)
+
+
+def with_figures(text: str) -> str:
+    """Returns README.md's text with the tables between the markers."""
+    head, _, rest = text.partition(BEGIN)
+    _, _, tail = rest.partition(END)
+    return f"{head}{BEGIN}\n\n{render()}\n\n{END}{tail}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Prints the tables, or writes them into README.md."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.report", description=__doc__.splitlines()[0])
+    parser.add_argument("--write", action="store_true", help="put them into README.md")
+    if parser.parse_args(arguments).write:
+        README.write_text(with_figures(README.read_text(encoding="utf-8")), encoding="utf-8")
+    else:
+        print(render())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
