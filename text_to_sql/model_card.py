@@ -7,9 +7,11 @@ What the card says of recipe, data, loss and answers comes from `training_record
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
+
+from tabulate import tabulate
 
 from text_to_sql.bundled_adapter import BUNDLED_ADAPTER
 from text_to_sql.checkpoint import TRAINING_RECORD
@@ -19,55 +21,11 @@ RESULTS = BUNDLED_ADAPTER.parent / "benchmarks" / "results"
 CARD = BUNDLED_ADAPTER / "README.md"
 LOSS_CURVE = "loss_curve.svg"
 
-_FRONT = """---
-base_model: {base_model}
-library_name: peft
-pipeline_tag: text-generation
-language: en
-license: cc-by-sa-4.0
-datasets: [xlangai/spider, Salesforce/wikisql]
-tags: [lora, text-to-sql, sqlite, vllm]
----
-
-# checkpoint-100: Text-to-SQL for SmolLM2-135M-Instruct
-
-A LoRA adapter (rank {rank}, all linear layers, {size} MB in float16) that turns a question and a schema into one SQLite
-query. `text_to_sql/train.py` of this repository made it: it is what the trainer saved at optimizer step 100, less its
-copy of the base's tokenizer. It is a first recipe for a very small model: read "What it does" before you rely on it.
-
-```bash
-uv run vllm_offline_inference.py --question "How many customers live in South Korea?"
-```
-
-The prompt is the chat template of the base with this system message, and as user message the schema (one `CREATE TABLE`
-a line, without keys), an empty line and `Question: …`; `text_to_sql/prompt.py` builds it.
-
-> {system_message}
-"""
-
-_DATA = """## Data
-
-| set | used | licence | credit |
-|---|---|---|---|
-| Spider, training split, less {held_out_databases} of its 140 databases | questions, schemas, SQL | CC BY-SA 4.0 | Yu et al., EMNLP 2018, arXiv 1809.08887 |
-| Spider-Syn | paraphrased questions of the same databases | MIT | Gan et al., ACL 2021, arXiv 2106.01065 |
-| WikiSQL, training split | {wikisql:,} questions, two thirds of them with several conditions | BSD-3-Clause, Copyright (c) 2017 Salesforce Research | Zhong, Xiong, Socher 2017, arXiv 1709.00103; in the form of text2sql-data, Finegan-Dollak et al., ACL 2018 |
-
-Changed: the SQL was parsed and written again in one spelling (sqlglot, dialect `sqlite`; strings in single quotes), names
-that are no plain identifiers are quoted, keys are left out of the schemas, WikiSQL's numbered tables got neutral names,
-and examples above {max_length} tokens were left out. {training:,} examples remain. Spider's development split was not
-used. The adapter is offered under CC BY-SA 4.0, Spider's licence; the code of the repository is Apache-2.0.
-"""
-
-_LIMITS = """## Limits
-
-English questions on SQLite. It joins too often, confuses columns of different tables, and writes literals as they stand in
-the question. What it writes may read anything that its reader is allowed to read: run it through `ReadOnlyDatabase`.
-"""
+TEMPLATE = Path(__file__).with_name("model_card_template.md")
 
 
 def render(record: dict[str, Any], rates: dict[str, Any], pilots: dict[str, Any], size: int) -> str:
-    """Returns the card.
+    """Returns the card: `model_card_template.md` with figures and tables of the records.
 
     Args:
         record: `training_record.json`.
@@ -75,76 +33,56 @@ def render(record: dict[str, Any], rates: dict[str, Any], pilots: dict[str, Any]
         pilots: the record of the runs that were tried.
         size: bytes of the adapter's weights.
     """
-    recipe, examples = record["recipe"], record["examples"]
-    front = _FRONT.format(
-        base_model=record["base_model"], rank=recipe["rank"], size=round(size / 1e6), system_message=SYSTEM_MESSAGE
+    return TEMPLATE.read_text(encoding="utf-8").format(
+        record=record,
+        rates=rates,
+        pilots=pilots,
+        megabytes=round(size / 1e6),
+        system_message=SYSTEM_MESSAGE,
+        versions=", ".join(f"{name} {version}" for name, version in record["versions"].items()),
+        loss_curve=LOSS_CURVE,
+        answers_table=_answers(rates),
+        recipe_table=_table(["recipe", ""], record["recipe"].items(), "ll"),
+        loss_table=_losses(record),
+        pilots_table=_pilots(pilots),
     )
-    data = _DATA.format(
-        held_out_databases=pilots["databases"],
-        wikisql=recipe["wikisql_examples"],
-        max_length=recipe["max_length"],
-        training=examples["training"],
-    )
-    return "\n".join([front, _answers(rates), _training(record), _pilots(pilots), data, _LIMITS])
 
 
 def _answers(rates: dict[str, Any]) -> str:
-    rows = "\n".join(
-        f"| {label} | {percent['parses']} % | {percent['executes']} % | {percent['exact']} % |"
+    header = ["", "parses as one query", "executes on the (empty) database", "is the gold text"]
+    rows = (
+        [label, *(f"{percent[what]} %" for what in ("parses", "executes", "exact"))]
         for label, percent in rates["percent"].items()
     )
-    return f"""## What it does
-
-{rates["questions"]} held-aside questions of Spider on {rates["databases"]} databases that training never saw; greedy, in
-float32, with vLLM on a CPU (`{rates["command"]}`):
-
-| | parses as one query | executes on the (empty) database | is the gold text |
-|---|---:|---:|---:|
-{rows}
-
-None of these is accuracy: a query that executes may answer another question, and one that differs from the gold may be
-right. Execution accuracy is not measured yet.
-"""
+    return _table(header, rows, "lrrr")
 
 
-def _training(record: dict[str, Any]) -> str:
-    recipe = "\n".join(f"| {name} | {value} |" for name, value in record["recipe"].items())
-    steps = [step for step in record["loss"] if step in ("1", "10") or step in record["held_out_loss"]]
-    losses = "\n".join(
-        f"| {step} | {record['loss'][step]:.3f} | {_number(record['held_out_loss'].get(step))} |" for step in steps
-    )
-    versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
-    return f"""## Training
-
-100 optimizer steps, {record["train_runtime_s"]:.0f} s on one {record["device"]} ({versions}); AdamW, cosine schedule, loss
-on the SQL and the end token only, weights in float32 under bfloat16 autocast.
-
-| recipe | |
-|---|---|
-{recipe}
-
-![Loss over the steps]({LOSS_CURVE})
-
-| step | training loss | loss on {record["examples"]["held_out"]} held-out questions |
-|---:|---:|---:|
-{losses}
-"""
+def _losses(record: dict[str, Any]) -> str:
+    training, held_out = record["loss"], record["held_out_loss"]
+    header = ["step", "training loss", f"loss on {record['examples']['held_out']} held-out questions"]
+    steps = [step for step in training if step in ("1", "10") or step in held_out]
+    return _table(header, ([step, _number(training[step]), _number(held_out.get(step))] for step in steps), "rrr")
 
 
 def _pilots(pilots: dict[str, Any]) -> str:
-    rows = "\n".join(
-        f"| {run['name']} | {run['change']} | {_number(run['train_s'], 0)} | {_number(run['held_out_loss'], 4)} "
-        f"| {run['executes']} | {run['exact']} |"
+    header = ["run", "what is different", "training, s", "held-out loss", "executes", "is the gold text"]
+    rows = (
+        (
+            run["name"],
+            run["change"],
+            _number(run["train_s"], 0),
+            _number(run["held_out_loss"], 4),
+            run["executes"],
+            run["exact"],
+        )
         for run in pilots["runs"]
     )
-    return f"""## What was tried
+    return _table(header, rows, "llrrrr")
 
-{pilots["questions"]} held-aside questions on {pilots["databases"]} databases; kept is run {pilots["kept"]}.
 
-| run | what is different | training, s | held-out loss | executes | is the gold text |
-|---|---|---:|---:|---:|---:|
-{rows}
-"""
+def _table(header: Sequence[str], rows: Iterable[Sequence[Any]], alignment: str) -> str:
+    sides = [{"l": "left", "r": "right"}[letter] for letter in alignment]
+    return tabulate(rows, header, tablefmt="pipe", disable_numparse=True, colalign=sides)
 
 
 def _number(value: float | None, digits: int = 3) -> str:

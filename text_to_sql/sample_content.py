@@ -186,7 +186,9 @@ TITLES = {
 OPINIONS = {
     1: split_list("I gave up after fifty pages.; Not worth the money.; Full of mistakes.; A waste of a weekend."),
     2: split_list("Too long and too slow.; Weaker than I had hoped.; The second half falls apart.; Hard to get into."),
-    3: split_list("Pleasant, but I will not read it again.; Good parts and dull parts.; Fine for a train ride.; Average."),
+    3: split_list(
+        "Pleasant, but I will not read it again.; Good parts and dull parts.; Fine for a train ride.; Average."
+    ),
     4: split_list(
         """Well written and hard to put down.; A solid read.; Better than the cover suggests.; Warm and clever.; It
         starts slowly, then it shines.; Recommended, with a cup of tea.; Very good, if a bit long.; I learned a lot."""

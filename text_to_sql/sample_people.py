@@ -14,7 +14,9 @@ _SHOP_OPENED = date(2021, 3, 1)
 _LAST_JOINED = date(2025, 11, 30)
 
 # Faker's Korean names come in Hangul only. The commonest family names stand first.
-_KOREAN_FAMILY_NAMES = split_list("Kim; Lee; Park; Choi; Jung; Kang; Cho; Yoon; Jang; Lim; Han; Oh; Seo; Shin; Kwon; Hwang")
+_KOREAN_FAMILY_NAMES = split_list(
+    "Kim; Lee; Park; Choi; Jung; Kang; Cho; Yoon; Jang; Lim; Han; Oh; Seo; Shin; Kwon; Hwang"
+)
 _KOREAN_GIVEN_NAMES = split_list(
     """Minjun; Seojun; Doyun; Jiho; Hajun; Siwoo; Jihoon; Hyunwoo; Sungmin; Donghyun; Jaewon; Youngho; Sangwoo; Seoyeon;
     Kyungsoo; Jiwoo; Minseo; Haeun; Soyeon; Yuna; Eunji; Hyejin; Sujin; Jimin; Chaewon; Nayeon; Yerin; Dahyun; Boram"""
