@@ -13,7 +13,6 @@ import gc
 import itertools
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -27,7 +26,9 @@ from inference.base_shapes import base_shapes
 from inference.bundled_model import BUNDLED_MODEL
 from inference.canary import warn_if_silent
 from inference.chat import ChatFormat, Message, check_length
-from inference.engine import EngineOptions, logger, runs_on_cpu, start_engine, stop_engine, uncompiled
+from inference.device import runs_on_cpu
+from inference.engine import EngineOptions, logger, start_engine, stop_engine
+from inference.engine_call import engine_call
 from inference.engine_log import EngineLog
 from inference.errors import AdapterError, InferenceError
 from inference.merge import merge_lora_to_base_model
@@ -104,7 +105,6 @@ class VLLMInferenceWithLoRA:
         self._mixes_adapters = self._prepare_lora(options) if self._lora_enabled else True
         lora = {"enable_lora": True, "max_loras": max_adapters, "max_lora_rank": max_rank} if self._lora_enabled else {}
         self.llm = start_engine(self.base_model, self._shapes, options, lora, self._log)
-        self._eager_here = runs_on_cpu() and self.llm.model_config.enforce_eager
         self._request_ids = itertools.count()
         self._streaming = False
         self._chat_formats: dict[AdapterChoice, ChatFormat] = {None: ChatFormat(self.llm.get_tokenizer())}
@@ -201,7 +201,7 @@ class VLLMInferenceWithLoRA:
         prompts = [self._prompt(messages, name) for messages, name in zip(conversations, names, strict=True)]
         outputs: dict[int, Any] = {}
         for rows in self._rows_for_one_call(names):
-            with self._computing():
+            with engine_call(self.llm):
                 answers = self.llm.generate(
                     [prompts[row] for row in rows],
                     params,
@@ -236,7 +236,7 @@ class VLLMInferenceWithLoRA:
         self._streaming = True
         try:
             while engine.has_unfinished_requests():
-                with self._computing():
+                with engine_call(self.llm):
                     outputs = engine.step()
                 yield from (output.outputs[0].text for output in outputs if output.outputs[0].text)
         finally:
@@ -283,7 +283,7 @@ class VLLMInferenceWithLoRA:
             raise AdapterError(str(adapter.path), [f"vLLM refused it: {error}"]) from error
         self._adapters.add(loaded)
         self._chat_formats[name] = ChatFormat(self.llm.get_tokenizer(), adapter.chat_template)
-        with self._computing():
+        with engine_call(self.llm):
             warn_if_silent(self.llm, loaded)
 
     def _prepare_lora(self, options: EngineOptions) -> bool:
@@ -326,10 +326,6 @@ class VLLMInferenceWithLoRA:
         for row, name in enumerate(names):
             groups.setdefault(None if self._mixes_adapters else name, []).append(row)
         return list(groups.values())
-
-    def _computing(self) -> AbstractContextManager[None]:
-        """In this context the engine computes; an eager one compiles nothing, also where vLLM asks for it."""
-        return uncompiled() if self._eager_here else nullcontext()
 
     def _check_idle(self) -> None:
         if self.llm is None:

@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 from benchmarks.side_by_side import Job, measure, medians, write_record
-from inference.engine import uncompiled
+from inference.engine_call import engine_call
 from inference.memory import GIB
 from inference.sampling import SamplingOptions
 from vllm_offline_inference import VLLMInferenceWithLoRA
@@ -56,7 +56,7 @@ def bare(engine: VLLMInferenceWithLoRA) -> Job:
     params = SamplingOptions(temperature=0, max_tokens=OUTPUT_TOKENS).to_vllm()
 
     def run() -> int:
-        with uncompiled():
+        with engine_call(engine.llm):
             outputs = engine.llm.chat(conversations(), params, use_tqdm=False)
         return sum(len(output.outputs[0].token_ids) for output in outputs)
 

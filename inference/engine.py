@@ -6,13 +6,14 @@ import os
 import shutil
 import warnings
 import weakref
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
 from inference.base_model import BaseModel
 from inference.base_shapes import DTYPE_BYTES, BaseShapes
 from inference.cpu_allocator import keep_freed_memory
+from inference.device import runs_on_cpu
+from inference.engine_call import hold_interrupts_during_steps
 from inference.engine_log import EngineLog, is_consequence
 from inference.errors import EngineStartError, MemoryBudgetError
 from inference.memory import plan_cpu_memory
@@ -61,24 +62,6 @@ class EngineOptions:
                 raise EngineStartError(f"{name} must be at least 1, got {value}")
 
 
-def runs_on_cpu() -> bool:
-    """Whether the installed vLLM computes on a CPU."""
-    from vllm.platforms import current_platform
-
-    return current_platform.is_cpu()
-
-
-def uncompiled() -> AbstractContextManager[None]:
-    """A context in which nothing is compiled in this process, whatever asks for it.
-
-    vLLM compiles parts of its sampler even in eager mode: on a CPU that needs g++ and holds the first request up for
-    some 20 seconds.
-    """
-    import torch
-
-    return torch.compiler.set_stance("force_eager")
-
-
 def start_engine(
     base: BaseModel, shapes: BaseShapes, options: EngineOptions, lora: dict[str, Any], log: EngineLog
 ) -> Any:
@@ -106,6 +89,7 @@ def start_engine(
             raise _explained(error, log) from error
     if _runs_in_this_process(llm):
         _engines_in_this_process.add(llm)
+        hold_interrupts_during_steps(llm)
     return llm
 
 

@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ import torch
 
 from inference import engine
 from inference.base_shapes import DTYPE_BYTES, BaseShapes
-from inference.engine import EngineOptions, EngineWarning, runs_on_cpu, uncompiled
+from inference.engine import EngineOptions, EngineWarning
 from inference.engine_log import EngineLog
 from inference.environment import DEFAULTS, QUIET_LOGGERS, prepare_environment
 from inference.errors import EngineStartError, MemoryBudgetError
@@ -130,32 +129,6 @@ def test_a_gpu_gets_what_the_user_set_and_nothing_else():
     options = EngineOptions(0.5, 2, max_model_len=100)
     expected = {"dtype": "auto", "gpu_memory_utilization": 0.5, "tensor_parallel_size": 2, "max_model_len": 100}
     assert engine._gpu_settings(options) == expected
-
-
-@pytest.mark.parametrize("answer", [True, False])
-def test_vllms_platform_says_whether_it_runs_on_a_cpu(monkeypatch: pytest.MonkeyPatch, answer: bool):
-    from vllm.platforms import current_platform
-
-    monkeypatch.setattr(type(current_platform), "is_cpu", lambda self: answer)
-    assert runs_on_cpu() is answer
-
-
-# Nothing is compiled
-
-
-def test_nothing_is_compiled_in_the_uncompiled_context():
-    compiled = []
-
-    def backend(graph: Any, inputs: Any) -> Callable[..., Any]:
-        compiled.append(graph)
-        return graph.forward
-
-    doubled = torch.compile(lambda x: x * 2, backend=backend)
-    with uncompiled():
-        assert doubled(torch.ones(2)).tolist() == [2, 2]
-    assert compiled == []
-    assert doubled(torch.ones(2)).tolist() == [2, 2]
-    assert len(compiled) == 1
 
 
 # Errors of the start
