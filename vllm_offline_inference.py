@@ -12,7 +12,11 @@ As a command it answers questions about a database: `uv run vllm_offline_inferen
 import gc
 import itertools
 import sys
+import threading
+import weakref
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -22,15 +26,18 @@ from inference.adapter import Adapter, read_adapter
 from inference.adapter_checks import allowed_max_rank, check_adapter
 from inference.adapter_registry import AdapterRegistry
 from inference.base_model import load_config, resolve_base_model
-from inference.base_shapes import base_shapes
+from inference.base_shapes import BaseShapes, base_shapes
 from inference.bundled_model import BUNDLED_MODEL
 from inference.canary import warn_if_silent
 from inference.chat import ChatFormat, Message, check_length
+from inference.cpu_engine import cpu_settings
 from inference.device import runs_on_cpu
-from inference.engine import EngineOptions, logger, start_engine, stop_engine
+from inference.engine import start_engine, stop_engine
 from inference.engine_call import engine_call
 from inference.engine_log import EngineLog
-from inference.errors import AdapterError, InferenceError
+from inference.engine_options import EngineOptions, gpu_settings
+from inference.errors import AdapterError, ChatError, InferenceError
+from inference.lora_operators import can_mix_adapters, offer_grouped_operators
 from inference.merge import merge_lora_to_base_model
 from inference.results import GenerationResult, to_result
 from inference.sampling import SamplingOptions
@@ -38,6 +45,7 @@ from inference.sampling import SamplingOptions
 __all__ = ["BUNDLED_MODEL", "GenerationResult", "InferenceError", "VLLMInferenceWithLoRA", "merge_lora_to_base_model"]
 
 DEFAULT_ADAPTER: Final = "the adapter given at construction"
+DEFAULT_MAX_RANK: Final = 64
 AdapterChoice = str | None
 
 
@@ -45,7 +53,7 @@ class VLLMInferenceWithLoRA:
     """A vLLM engine that answers conversations, with the base model or with any of its loaded LoRA adapters.
 
     Every check runs before the engine sees a request, so the engine survives bad input. It is a context manager:
-    leaving it frees the memory.
+    leaving it frees the memory. Threads may share it; their requests run one after the other.
 
         with VLLMInferenceWithLoRA(lora_adapter_path="checkpoint-100") as llm:
             print(llm.generate([{"role": "user", "content": "Hello"}]))
@@ -60,7 +68,7 @@ class VLLMInferenceWithLoRA:
         enable_lora: whether adapters can be loaded; None: if `lora_adapter_path` is given.
         max_adapters: how many adapters can be loaded at once.
         max_lora_rank: largest rank of any adapter, rounded up to one that vLLM offers; None takes the first's, or 64.
-        kv_cache_memory_bytes, enforce_eager: see `inference.engine.EngineOptions`.
+        kv_cache_memory_bytes, enforce_eager: see `inference.engine_options.EngineOptions`.
         engine_options: any further argument of `vllm.LLM`.
 
     Raises:
@@ -83,6 +91,7 @@ class VLLMInferenceWithLoRA:
         enforce_eager: bool | None = None,
         **engine_options: Any,
     ) -> None:
+        self.llm: Any = None
         options = EngineOptions(
             gpu_memory_utilization=gpu_memory_utilization,
             tensor_parallel_size=tensor_parallel_size,
@@ -93,29 +102,52 @@ class VLLMInferenceWithLoRA:
             extra=engine_options,
         )
         # Everything that can be wrong with the files is found before the engine starts, which takes long.
-        adapter = read_adapter(Path(lora_adapter_path)) if lora_adapter_path is not None else None
         self.base_model = resolve_base_model(base_model_name)
-        self._shapes = base_shapes(load_config(self.base_model))
+        adapter = self._read_adapter(lora_adapter_path) if lora_adapter_path is not None else None
+        self._lora_enabled = adapter is not None if enable_lora is None else enable_lora
+        if max_lora_rank is None:
+            max_lora_rank = adapter.rank if adapter else DEFAULT_MAX_RANK
+        self._adapters = AdapterRegistry(max_adapters, allowed_max_rank(max_lora_rank))
+        self._default_adapter: AdapterChoice = adapter.path.name if adapter else None
         if adapter is not None:
-            check_adapter(adapter, self.base_model, self._shapes)
-        max_rank = allowed_max_rank(max_lora_rank or (adapter.rank if adapter else 64))
-        self._lora_enabled = enable_lora if enable_lora is not None else adapter is not None
-        self._adapters = AdapterRegistry(max_adapters, max_rank)
-        self._log = EngineLog()
-        self._mixes_adapters = self._prepare_lora(options) if self._lora_enabled else True
-        lora = {"enable_lora": True, "max_loras": max_adapters, "max_lora_rank": max_rank} if self._lora_enabled else {}
-        self.llm = start_engine(self.base_model, self._shapes, options, lora, self._log)
+            self._check_can_load(adapter.path.name, adapter)
         self._request_ids = itertools.count()
         self._streaming = False
+        # vLLM's engine takes calls of one thread at a time.
+        self._lock = threading.RLock()
+        self._log = EngineLog()
+        try:
+            self._start(options)
+            if adapter is not None:
+                self._load(adapter.path.name, adapter)
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self, options: EngineOptions) -> None:
+        registry = self._adapters
+        slots = registry.max_adapters if self._lora_enabled else 0
+        settings = (
+            cpu_settings(self._shapes, options, slots, registry.max_rank) if runs_on_cpu() else gpu_settings(options)
+        )
+        if self._lora_enabled:
+            offer_grouped_operators()
+            settings |= {"enable_lora": True, "max_loras": slots, "max_lora_rank": registry.max_rank}
+        self.llm = start_engine(self.base_model, settings | options.extra, self._log)
+        # An engine that is dropped without close(), such as by running a notebook's cell again, ends as if closed.
+        self._end_engine = weakref.finalize(self, stop_engine, self.llm)
+        self._end_engine.atexit = False
+        self._mixes_adapters = can_mix_adapters(self.llm) if self._lora_enabled else True
         self._chat_formats: dict[AdapterChoice, ChatFormat] = {None: ChatFormat(self.llm.get_tokenizer())}
-        self._default_adapter: AdapterChoice = None
-        if adapter is not None:
-            self._default_adapter = adapter.path.name
-            self._load(self._default_adapter, adapter)
+
+    @cached_property
+    def _shapes(self) -> BaseShapes:
+        return base_shapes(load_config(self.base_model))
 
     @property
     def max_model_len(self) -> int:
         """Longest prompt and answer together, in tokens."""
+        self._check_open()
         return self.llm.model_config.max_model_len
 
     # Answers
@@ -198,10 +230,10 @@ class VLLMInferenceWithLoRA:
         self._check_idle()
         params = SamplingOptions.from_arguments(**sampling).to_vllm()
         names = self._adapter_for_each(adapters, len(conversations))
-        prompts = [self._prompt(messages, name) for messages, name in zip(conversations, names, strict=True)]
+        prompts = self._prompts(conversations, names)
         outputs: dict[int, Any] = {}
         for rows in self._rows_for_one_call(names):
-            with engine_call(self.llm):
+            with self._lock, engine_call(self.llm):
                 answers = self.llm.generate(
                     [prompts[row] for row in rows],
                     params,
@@ -228,6 +260,8 @@ class VLLMInferenceWithLoRA:
 
     def _stream(self, prompt: Any, params: Any, lora_request: Any) -> Iterator[str]:
         self._check_idle()
+        from vllm.v1.engine.exceptions import EngineDeadError
+
         engine = self.llm.llm_engine
         [rendered] = self.llm.renderer.render_cmpl([prompt])
         # Not the id that add_request returns: abort_request knows requests by the id of their caller.
@@ -236,12 +270,14 @@ class VLLMInferenceWithLoRA:
         self._streaming = True
         try:
             while engine.has_unfinished_requests():
-                with engine_call(self.llm):
+                self._check_open()
+                with self._lock, engine_call(self.llm):
                     outputs = engine.step()
                 yield from (output.outputs[0].text for output in outputs if output.outputs[0].text)
         finally:
-            engine.abort_request([request_id])
             self._streaming = False
+            with suppress(EngineDeadError):
+                engine.abort_request([request_id])
 
     # Adapters
 
@@ -258,11 +294,9 @@ class VLLMInferenceWithLoRA:
                 all slots are taken, or the engine was started without LoRA. The engine lives on.
         """
         self._check_idle()
-        if not self._lora_enabled:
-            raise AdapterError(str(path), ["The engine was started without LoRA. Start it with enable_lora=True."])
-        adapter = read_adapter(Path(path))
-        check_adapter(adapter, self.base_model, self._shapes)
-        self._load(name, adapter)
+        adapter = self._read_adapter(path)
+        if self._check_can_load(name, adapter):
+            self._load(name, adapter)
 
     def unload_adapter(self, name: str) -> None:
         """Removes an adapter and frees its slot; raises AdapterError if none has this name."""
@@ -272,9 +306,18 @@ class VLLMInferenceWithLoRA:
         self._adapters.remove(name)
         del self._chat_formats[name]
 
+    def _read_adapter(self, path: str | PathLike[str]) -> Adapter:
+        adapter = read_adapter(Path(path))
+        check_adapter(adapter, self.base_model, self._shapes)
+        return adapter
+
+    def _check_can_load(self, name: str, adapter: Adapter) -> bool:
+        if not self._lora_enabled:
+            raise AdapterError(str(adapter.path), ["The engine has no LoRA. Start it with enable_lora=True."])
+        return self._adapters.can_load(name, adapter)
+
     def _load(self, name: str, adapter: Adapter) -> None:
-        if not self._adapters.can_load(name, adapter):
-            return
+        chat_format = ChatFormat(self.llm.get_tokenizer(), adapter.chat_template)
         loaded = self._adapters.new_request(name, adapter)
         try:
             # A bad adapter in add_lora raises; the same one in a request would end the engine.
@@ -282,33 +325,50 @@ class VLLMInferenceWithLoRA:
         except Exception as error:
             raise AdapterError(str(adapter.path), [f"vLLM refused it: {error}"]) from error
         self._adapters.add(loaded)
-        self._chat_formats[name] = ChatFormat(self.llm.get_tokenizer(), adapter.chat_template)
-        with engine_call(self.llm):
+        self._chat_formats[name] = chat_format
+        with self._lock, engine_call(self.llm):
             warn_if_silent(self.llm, loaded)
-
-    def _prepare_lora(self, options: EngineOptions) -> bool:
-        """Returns whether rows with and without an adapter can share an engine call."""
-        if not runs_on_cpu():
-            return True
-        from inference import cpu_lora
-
-        if options.tensor_parallel_size == 1 and cpu_lora.can_install():
-            cpu_lora.install()
-            logger.info("LoRA on CPU: one matrix product per adapter")
-            return True
-        logger.warning("LoRA on CPU: vLLM's own operators, slow; one engine call per adapter")
-        return False
 
     # Requests
 
+    def prompt_tokens(self, messages: Sequence[Message], *, adapter: AdapterChoice = DEFAULT_ADAPTER) -> int:
+        """Returns the number of tokens of a conversation's prompt, without answering it.
+
+        Args:
+            messages: as for `generate`.
+            adapter: as for `generate`; an adapter may have a chat template of its own.
+
+        Raises:
+            ChatError: malformed messages, or a prompt longer than the context.
+            AdapterError: no adapter of this name is loaded.
+        """
+        self._check_idle()
+        [name] = self._adapter_for_each(adapter, 1)
+        return len(self._prompt(messages, name)["prompt_token_ids"])
+
     def _adapter_for_each(self, adapters: AdapterChoice | Sequence[AdapterChoice], count: int) -> list[AdapterChoice]:
-        choices = [adapters] * count if adapters is None or isinstance(adapters, str) else list(adapters)
+        choices = list(adapters) if isinstance(adapters, list | tuple) else [adapters] * count
+        if wrong := [choice for choice in choices if not isinstance(choice, str | None)]:
+            raise InferenceError(
+                f"An adapter is chosen by the name that it was loaded under, or None; got {wrong[0]!r}."
+            )
         if len(choices) != count:
-            raise AdapterError("list", [f"adapters has {len(choices)} entries for {count} conversations."])
+            raise InferenceError(f"adapters has {len(choices)} entries for {count} conversations: give one for each.")
         names = [self._default_adapter if choice is DEFAULT_ADAPTER else choice for choice in choices]
         for name in {name for name in names if name is not None}:
             self._adapters.get(name)
         return names
+
+    def _prompts(self, conversations: Sequence[Sequence[Message]], adapters: Sequence[AdapterChoice]) -> list[Any]:
+        prompts = []
+        for number, (messages, adapter) in enumerate(zip(conversations, adapters, strict=True)):
+            try:
+                prompts.append(self._prompt(messages, adapter))
+            except ChatError as error:
+                if len(conversations) == 1:
+                    raise
+                raise type(error)(f"conversations[{number}]: {error}") from error
+        return prompts
 
     def _prompt(self, messages: Sequence[Message], adapter: AdapterChoice) -> Any:
         from vllm.inputs import TokensPrompt
@@ -327,9 +387,12 @@ class VLLMInferenceWithLoRA:
             groups.setdefault(None if self._mixes_adapters else name, []).append(row)
         return list(groups.values())
 
-    def _check_idle(self) -> None:
+    def _check_open(self) -> None:
         if self.llm is None:
             raise InferenceError("This engine is closed. Make a new VLLMInferenceWithLoRA.")
+
+    def _check_idle(self) -> None:
+        self._check_open()
         if self._streaming:
             raise InferenceError("A stream is open on this engine: read it to its end, or close() it, first.")
 
@@ -337,10 +400,9 @@ class VLLMInferenceWithLoRA:
 
     def close(self) -> None:
         """Ends the engine and frees its memory; a second call does nothing."""
-        if self.llm is None:
-            return
-        stop_engine(self.llm)
-        self.llm = None
+        if self.llm is not None:
+            self._end_engine()
+            self.llm = None
         self._log.close()
         gc.collect()
 

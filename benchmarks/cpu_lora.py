@@ -10,6 +10,7 @@ from unittest import mock
 
 from benchmarks.side_by_side import Job, measure, medians, write_record
 from inference import cpu_lora
+from inference.adapter import read_adapter
 from inference.memory import GIB
 from text_to_sql.bundled_adapter import BUNDLED_ADAPTER
 from vllm_offline_inference import VLLMInferenceWithLoRA
@@ -46,10 +47,15 @@ def main() -> None:
             },
             options.rounds,
         )
+        facts = {
+            "prompts": PROMPTS,
+            "rank": read_adapter(BUNDLED_ADAPTER).rank,
+            "dtype": str(ours.llm.model_config.dtype),
+        }
     same = sum(ours == stock for ours, stock in zip(tokens["ours"], tokens["stock"], strict=True))
     report(samples, same)
     if options.record:
-        write_record(options.record, "python -m benchmarks.cpu_lora", samples, prompts=PROMPTS, same_tokens=same)
+        write_record(options.record, "python -m benchmarks.cpu_lora", samples, **facts, same_tokens=same)
 
 
 def start(adapter: Path | None) -> VLLMInferenceWithLoRA:

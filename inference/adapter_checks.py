@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from inference.adapter import Adapter, LoRAFactors
 from inference.base_model import BaseModel
 from inference.base_shapes import BaseShapes
-from inference.errors import AdapterError
+from inference.errors import AdapterError, EngineStartError
 
 # vLLM's `MaxLoRARanks` (vllm/config/lora.py): the only values that `max_lora_rank` takes.
 ALLOWED_MAX_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
@@ -39,10 +39,10 @@ def allowed_max_rank(rank: int) -> int:
     """Returns the smallest rank that vLLM offers which holds `rank`.
 
     Raises:
-        ValueError: `rank` is below 1 or above vLLM's largest.
+        EngineStartError: `rank` is below 1 or above vLLM's largest.
     """
     if not 1 <= rank <= ALLOWED_MAX_RANKS[-1]:
-        raise ValueError(f"LoRA rank must be in [1, {ALLOWED_MAX_RANKS[-1]}], got {rank}")
+        raise EngineStartError(f"max_lora_rank must be in [1, {ALLOWED_MAX_RANKS[-1]}], got {rank}")
     return next(allowed for allowed in ALLOWED_MAX_RANKS if rank <= allowed)
 
 
@@ -62,14 +62,14 @@ def check_adapter(adapter: Adapter, base: BaseModel, shapes: BaseShapes) -> None
             f"The adapter {adapter.path.name} changes nothing: all its B matrices are zero, so it answers as the base "
             "model does. Was it saved before training?",
             AdapterWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
     if adapter.base_name and adapter.base_name.rstrip("/").split("/")[-1] != base.canonical_name.split("/")[-1]:
         warnings.warn(
             f"The adapter {adapter.path.name} says that it was trained on {adapter.base_name!r}; it is served with "
             f"{base.canonical_name!r}. All shapes fit, but the text may be wrong.",
             AdapterWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
 
 

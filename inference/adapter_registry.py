@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from inference.adapter import Adapter
-from inference.errors import AdapterError
+from inference.errors import AdapterError, EngineStartError
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +23,17 @@ class AdapterRegistry:
 
     vLLM keys cached KV blocks by the adapter's name, so the name that it gets carries the content's hash: the same
     name with other content never meets the old one's blocks.
+
+    Args:
+        max_adapters: slots of the engine, at least 1.
+        max_rank: the largest rank that a slot holds.
     """
 
     def __init__(self, max_adapters: int, max_rank: int) -> None:
-        self._max_adapters = max_adapters
-        self._max_rank = max_rank
+        if not isinstance(max_adapters, int) or max_adapters < 1:
+            raise EngineStartError(f"max_adapters must be a whole number of at least 1, got {max_adapters!r}")
+        self.max_adapters = max_adapters
+        self.max_rank = max_rank
         self._loaded: dict[str, LoadedAdapter] = {}
         self._ids = itertools.count(1)
 
@@ -35,9 +41,6 @@ class AdapterRegistry:
     def paths(self) -> dict[str, Path]:
         """Folder of each loaded adapter by its name."""
         return {name: loaded.adapter.path for name, loaded in self._loaded.items()}
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._loaded
 
     def get(self, name: str) -> LoadedAdapter:
         """Returns a loaded adapter.
@@ -56,6 +59,8 @@ class AdapterRegistry:
         Raises:
             AdapterError: the name is taken by other content, all slots are taken, or the rank is above the engine's.
         """
+        if not isinstance(name, str) or not name:
+            raise AdapterError(str(adapter.path), [f"Its name must be a text of at least one character, got {name!r}."])
         if name in self._loaded:
             if self._loaded[name].adapter.content_hash == adapter.content_hash:
                 return False
@@ -67,14 +72,14 @@ class AdapterRegistry:
                 ],
             )
         problems = []
-        if len(self._loaded) >= self._max_adapters:
+        if len(self._loaded) >= self.max_adapters:
             problems.append(
-                f"All {self._max_adapters} slots are taken by {', '.join(map(repr, self._loaded))}. "
+                f"All {self.max_adapters} slots are taken by {', '.join(map(repr, self._loaded))}. "
                 "Unload one, or start with a larger max_adapters."
             )
-        if adapter.rank > self._max_rank:
+        if adapter.rank > self.max_rank:
             problems.append(
-                f"Its rank {adapter.rank} is above the engine's {self._max_rank}. "
+                f"Its rank {adapter.rank} is above the engine's {self.max_rank}. "
                 f"Start with max_lora_rank={adapter.rank}."
             )
         if problems:

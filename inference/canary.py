@@ -18,7 +18,7 @@ def warn_if_silent(llm: Any, loaded: LoadedAdapter) -> None:
             f"The adapter {loaded.name!r} was loaded but changes nothing: vLLM answers a test prompt exactly as "
             "without it. Its layer names may not match the served model.",
             AdapterWarning,
-            stacklevel=5,
+            stacklevel=4,
         )
 
 

@@ -34,9 +34,10 @@ class EngineLog:
     def configured(self) -> Iterator[None]:
         """Processes that vLLM starts in this context log to the file too.
 
-        A logging configuration of the user's own stays untouched; then there is no root cause to read.
+        A logging configuration of the user's own stays untouched; then there is no root cause to read. The same where
+        the user has turned vLLM's logging off: vLLM does not start with both.
         """
-        if _VARIABLE in os.environ:
+        if _VARIABLE in os.environ or os.environ.get("VLLM_CONFIGURE_LOGGING") == "0":
             yield
             return
         configuration = self._folder / "logging.json"

@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-import psutil
-
 from inference.base_shapes import BaseShapes
 from inference.errors import MemoryBudgetError
+from inference.free_memory import free_memory
 
 GIB = 1024**3
 DEFAULT_KV_CACHE_BYTES = GIB
@@ -13,6 +12,7 @@ DEFAULT_KV_CACHE_BYTES = GIB
 BLOCK_TOKENS = 128
 # Interpreter, libraries and activations of the engine, beside weights and KV cache.
 _RUNTIME_BYTES = int(1.5 * GIB)
+_ADVISED_SHARE = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class MemoryPlan:
 
 
 def plan_cpu_memory(
-    shapes: BaseShapes, dtype: str, max_model_len: int | None, kv_cache_bytes: int | None
+    shapes: BaseShapes, dtype: str, max_model_len: int | None, kv_cache_bytes: int | None, lora_bytes: int = 0
 ) -> MemoryPlan:
     """Returns the sizes to start a CPU engine with.
 
@@ -40,12 +40,15 @@ def plan_cpu_memory(
         dtype: of weights and cache.
         max_model_len: longest context wanted, in tokens; None takes what the model was made for.
         kv_cache_bytes: size of the KV cache; None takes 1 GiB, or more where one full context needs more.
+        lora_bytes: memory of the adapters' slots.
 
     Raises:
         MemoryBudgetError: the model or the cache does not fit into the memory that is free, or the cache does not hold
             one full context. The message says how many tokens fit and what to set.
     """
     length = max_model_len or shapes.max_positions
+    if length is None:
+        raise MemoryBudgetError("The base model's configuration names no longest context: set max_model_len.")
     per_token = shapes.kv_bytes_per_token(dtype)
     needed = bytes_for_context(length, per_token)
     size = kv_cache_bytes or max(DEFAULT_KV_CACHE_BYTES, needed)
@@ -57,7 +60,7 @@ def plan_cpu_memory(
             f"in blocks of {BLOCK_TOKENS}), fewer than max_model_len={length:,}. "
             f"Set {shorter}kv_cache_memory_bytes={needed} or higher."
         )
-    _check_free_memory(shapes.weight_bytes(dtype), size, per_token, dtype)
+    _check_free_memory(shapes.weight_bytes(dtype) + lora_bytes, size, per_token, length, dtype)
     return MemoryPlan(size, size // (BLOCK_TOKENS * per_token) * BLOCK_TOKENS, length)
 
 
@@ -73,18 +76,21 @@ def longest_context(kv_cache_bytes: int, bytes_per_token: int) -> int:
     return max(blocks, 0) * BLOCK_TOKENS
 
 
-def _check_free_memory(weights: int, kv_cache: int, per_token: int, dtype: str) -> None:
-    free = psutil.virtual_memory().available - _RUNTIME_BYTES
+def _check_free_memory(weights: int, kv_cache: int, per_token: int, length: int, dtype: str) -> None:
+    free = free_memory() - _RUNTIME_BYTES
     if weights + kv_cache <= free:
         return
-    fits = longest_context(free - weights, per_token)
+    # A little less than what is free now: it varies.
+    fits = longest_context(int(_ADVISED_SHARE * (free - weights)), per_token)
     if not fits:
         raise MemoryBudgetError(
-            f"The weights take {weights / GIB:.1f} GiB in {dtype}, but only {max(free, 0) / GIB:.1f} GiB of memory are "
-            "free for them and the KV cache. Choose a smaller base model, dtype='float16', or end other programs."
+            f"Weights and adapters take {weights / GIB:.1f} GiB in {dtype}, but only {max(free, 0) / GIB:.1f} GiB of "
+            "memory are free for them and the KV cache. Choose a smaller base model, dtype='float16', or end other "
+            "programs."
         )
+    shorter = f"max_model_len={fits} or lower and " if fits < length else ""
     raise MemoryBudgetError(
-        f"Weights ({weights / GIB:.1f} GiB) and KV cache ({kv_cache / GIB:.1f} GiB) do not fit into the "
-        f"{free / GIB:.1f} GiB of memory that are free: a context of {fits:,} tokens would. "
-        f"Set max_model_len={fits} or lower and kv_cache_memory_bytes={bytes_for_context(fits, per_token)}."
+        f"Weights and adapters ({weights / GIB:.1f} GiB) and KV cache ({kv_cache / GIB:.1f} GiB) do not fit into the "
+        f"{free / GIB:.1f} GiB of memory that are free: {fits:,} tokens would. "
+        f"Set {shorter}kv_cache_memory_bytes={bytes_for_context(fits, per_token)} or lower."
     )

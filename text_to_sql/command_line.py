@@ -1,9 +1,9 @@
 """The command line of `vllm_offline_inference.py`: questions in, SQL and rows out."""
 
 import argparse
-import json
 import logging
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -11,15 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
 from inference.bundled_model import BUNDLED_MODEL
 from inference.cache import cache_folder
 from inference.errors import InferenceError
 from text_to_sql.bundled_adapter import BUNDLED_ADAPTER
 from text_to_sql.errors import TextToSQLError
+from text_to_sql.output import print_json, print_tables
 from text_to_sql.read_only_database import ReadOnlyDatabase
 from text_to_sql.sample_database import sample_database_path
 from text_to_sql.text_to_sql import MAX_SQL_TOKENS, Answer, TextToSQL
@@ -29,7 +26,6 @@ SAMPLE_QUESTIONS = (
     "Which customer placed the most orders?",
     "What are the titles of books by authors from Germany?",
 )
-_SHOWN_ROWS = 20
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -59,24 +55,41 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line and returns its exit code."""
+    """Runs the command line and returns its exit code; where a signal ended it, the one that shells use."""
     parser = build_parser()
     options = parser.parse_args(arguments)
+    _check_usage(parser, options)
+    _show_progress_of_start()
+    try:
+        return _run(options)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 128 + signal.SIGINT
+    except BrokenPipeError:  # who read the output has ended, as in `… | head -1`
+        return 128 + signal.SIGPIPE
+
+
+def _run(options: argparse.Namespace) -> int:
+    with reserved_stdout() as output:
+        try:
+            answers, seconds = _answer(options)
+        except (InferenceError, TextToSQLError, OSError) as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
+        if options.json:
+            print_json(answers, output)
+        else:
+            print_tables(answers, seconds, output)
+    return 1 if any(answer.error for answer in answers) else 0
+
+
+def _check_usage(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     if options.no_adapter and (options.merged or options.adapter):
         parser.error("--no-adapter does not go with --adapter or --merged")
     if options.max_tokens < 1:
         parser.error(f"--max-tokens must be at least 1, got {options.max_tokens}")
     if any(not question.strip() for question in options.question or ()):
         parser.error("--question is empty")
-    _show_progress_of_start()
-    with reserved_stdout() as output:
-        try:
-            answers, seconds = _answer(options)
-        except (InferenceError, TextToSQLError) as error:
-            print(f"error: {error}", file=sys.stderr)
-            return 2
-        _print_json(answers, output) if options.json else _print_tables(answers, seconds, output)
-    return 1 if any(answer.error for answer in answers) else 0
 
 
 def _show_progress_of_start() -> None:
@@ -120,49 +133,3 @@ def _merged_folder(base: str, adapter: Path) -> Path:
 
     content = read_adapter(adapter).content_hash[:12]
     return cache_folder() / f"merged-{Path(base).name}-{adapter.resolve().name}-{content}"
-
-
-def _print_json(answers: Sequence[Answer], output: TextIO) -> None:
-    for answer in answers:
-        generation = answer.generation
-        line = {
-            "question": answer.question,
-            "sql": answer.sql,
-            "columns": answer.columns,
-            "rows": answer.rows,
-            "error": answer.error,
-            "metrics": {
-                "prompt_tokens": generation.prompt_tokens,
-                "output_tokens": generation.output_tokens,
-                "finish_reason": generation.finish_reason,
-                "time_to_first_token_s": round(generation.time_to_first_token_s, 4),
-                "tokens_per_second": round(generation.tokens_per_second, 2),
-            },
-        }
-        print(json.dumps(line, ensure_ascii=False, default=str), file=output)
-
-
-def _print_tables(answers: Sequence[Answer], seconds: float, output: TextIO) -> None:
-    console = Console(file=output)
-    for answer in answers:
-        generation = answer.generation
-        # Not wrapped: a line that is to be copied must stay one.
-        console.print(f"\n[bold]{escape(answer.question)}[/bold]\n  {escape(answer.sql)}", soft_wrap=True)
-        console.print(f"[red]  {escape(answer.error)}[/red]" if answer.error else _table(answer))
-        console.print(
-            f"[dim]  first token after {generation.time_to_first_token_s:.2f} s, "
-            f"{generation.tokens_per_second:.1f} tokens/s, {generation.output_tokens} tokens[/dim]"
-        )
-    tokens = sum(answer.generation.output_tokens for answer in answers)
-    console.print(f"\nAll together: {seconds:.1f} s, {tokens / seconds:.1f} tokens/s in one batch")
-
-
-def _table(answer: Answer) -> Table:
-    table = Table()
-    for column in answer.columns:
-        table.add_column(escape(column))
-    for row in answer.rows[:_SHOWN_ROWS]:
-        table.add_row(*("NULL" if value is None else escape(str(value)) for value in row))
-    if len(answer.rows) > _SHOWN_ROWS:
-        table.caption = f"… and {len(answer.rows) - _SHOWN_ROWS} more"
-    return table

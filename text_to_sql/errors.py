@@ -5,7 +5,8 @@ TextToSQLError
 ├── DatabaseFileError    the file is missing, is no SQLite database, or has no table to ask about
 ├── UnsafeSQLError       SQL that is not run at all; `rule` names what it breaks
 ├── QueryFailedError     SQLite could not run it, such as for a column that does not exist
-└── QueryTimeoutError    it ran longer than the time limit
+├── QueryTimeoutError    it ran longer than the time limit
+└── AnswerCutOffError    the model's answer has no end: what there is of it may mean something else
 ```
 """
 
@@ -36,3 +37,7 @@ class QueryFailedError(TextToSQLError):
 
 class QueryTimeoutError(TextToSQLError):
     """The query was stopped at its time limit."""
+
+
+class AnswerCutOffError(TextToSQLError):
+    """The model's answer was cut off before its end."""

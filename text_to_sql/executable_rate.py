@@ -7,10 +7,11 @@ the three is accuracy: a query that executes may still answer another question.
 
 import argparse
 import json
+import os
 import random
 import sqlite3
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -82,33 +83,70 @@ def percentages(verdicts: Iterable[Verdict]) -> dict[str, float]:
 
 def measure(data: Path, base: str, adapter: Path, questions: int) -> dict[str, object]:
     """Returns the record: percentages of both, and each verdict, by the kind of its gold query."""
-    from vllm_offline_inference import VLLMInferenceWithLoRA
-
     _, examples = split_spider(data)
     examples = random.Random(0).sample(examples, min(questions, len(examples)))
-    conversations = [build_messages(example.schema, example.question) for example in examples]
-    with VLLMInferenceWithLoRA(base, adapter, max_model_len=2048) as llm:
-        verdicts = {
-            label: judge_all(
-                llm.generate_batch(conversations, adapters=name, temperature=0, max_tokens=MAX_SQL_TOKENS), examples
-            )
-            for label, name in (("base", None), ("adapter", adapter.name))
-        }
+    # As the engine names it, also for `.` and for a link.
+    adapter = adapter.expanduser().resolve()
+    verdicts = _judge_both(examples, base, adapter)
     return {
         "command": "python -m text_to_sql.executable_rate",
         "base_model": base,
         "adapter": adapter.name,
         "questions": len(examples),
         "databases": len({example.database for example in examples}),
-        "versions": {name: version(name) for name in ("torch", "transformers")},
+        "versions": _versions(),
         "percent": {label: percentages(rows) for label, rows in verdicts.items()},
         "kinds": [example.kind for example in examples],
         "verdicts": {label: [list(asdict(row).values()) for row in rows] for label, rows in verdicts.items()},
     }
 
 
+def _judge_both(examples: Sequence[Example], base: str, adapter: Path) -> dict[str, list[Verdict]]:
+    from vllm_offline_inference import VLLMInferenceWithLoRA
+
+    conversations = [build_messages(example.schema, example.question) for example in examples]
+    with VLLMInferenceWithLoRA(base, adapter, max_model_len=2048) as llm:
+        return {
+            label: judge_all(
+                llm.generate_batch(conversations, adapters=name, temperature=0, max_tokens=MAX_SQL_TOKENS), examples
+            )
+            for label, name in (("base", None), ("adapter", adapter.name))
+        }
+
+
+def _versions() -> dict[str, str]:
+    # Two distributions carry this module, one for CPUs and one for GPUs.
+    import vllm
+
+    return {name: version(name) for name in ("torch", "transformers")} | {"vllm": vllm.__version__}
+
+
+def write_record(path: Path, record: Mapping[str, object]) -> None:
+    """Writes a record as JSON; the file appears complete or not at all."""
+    with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+        partial = Path(folder) / path.name
+        partial.write_text(json.dumps(record) + "\n")
+        os.replace(partial, path)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code: 0 measured, 2 bad usage."""
+    options = _parse(arguments)
+    try:
+        # Before the measurement, which takes minutes.
+        options.output.parent.mkdir(parents=True, exist_ok=True)
+        record = measure(options.data, options.base_model, options.adapter, options.questions)
+        write_record(options.output, record)
+    except (InferenceError, TextToSQLError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(f"{'':10}{'parses':>10}{'executes':>10}{'exact':>10}   (percent of {record['questions']})")
+    for label, percent in record["percent"].items():
+        print(f"{label:10}" + "".join(f"{value:10.1f}" for value in percent.values()))
+    return 0
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m text_to_sql.executable_rate", description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help=f"folder that holds {SPIDER_FILE}")
     parser.add_argument("--output", type=Path, required=True, help="JSON record to write")
@@ -116,17 +154,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--adapter", type=Path, default=BUNDLED_ADAPTER, help="default: checkpoint-100")
     parser.add_argument("--questions", type=int, default=200, help="default: %(default)s")
     options = parser.parse_args(arguments)
-    try:
-        record = measure(options.data, options.base_model, options.adapter, options.questions)
-    except (InferenceError, TextToSQLError, FileNotFoundError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_text(json.dumps(record) + "\n")
-    print(f"{'':10}{'parses':>10}{'executes':>10}{'exact':>10}   (percent of {record['questions']})")
-    for label, percent in record["percent"].items():
-        print(f"{label:10}" + "".join(f"{value:10.1f}" for value in percent.values()))
-    return 0
+    if options.questions < 1:
+        parser.error(f"--questions must be at least 1, got {options.questions}")
+    if options.output.is_dir():
+        parser.error(f"--output must be a file, {options.output} is a folder: name a file in it, such as record.json")
+    return options
 
 
 if __name__ == "__main__":

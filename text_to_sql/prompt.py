@@ -1,10 +1,10 @@
 """The one place that turns a schema and a question into messages: training, inference and evaluation share it."""
 
+from inference.chat import Message
+
 SYSTEM_MESSAGE = (
     "You translate questions into SQL for SQLite. Answer with one SELECT statement over the given tables, nothing else."
 )
-
-Message = dict[str, str]
 
 
 def build_messages(schema: str, question: str) -> list[Message]:

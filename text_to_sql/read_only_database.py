@@ -8,8 +8,8 @@
 
 import sqlite3
 import time
-from collections.abc import Iterable
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -66,7 +66,7 @@ class ReadOnlyDatabase:
         max_rows: most rows of one result, at least 1.
 
     Raises:
-        DatabaseFileError: no such file, no SQLite database, or no such table.
+        DatabaseFileError: no such file, one that cannot be read, no SQLite database, or no such table.
         ValueError: a limit is out of its range.
     """
 
@@ -85,14 +85,14 @@ class ReadOnlyDatabase:
         self._timeout_s, self._max_rows = timeout_s, max_rows
         self._deadline = 0.0
         self._denial: UnsafeSQLError | None = None
-        self._connection = _open_read_only(self.path)
-        try:
+        with _explained_file_errors(self.path), ExitStack() as on_failure:
+            self._had_wal = _wal(self.path).exists()
+            self._connection = _open_read_only(self.path)
+            on_failure.callback(self.close)
             self.schema = read_schema(self._connection, allowed_tables)
             self._hidden = {name.lower() for name in user_tables(self._connection)} - self.schema.table_names
             self._protect()
-        except BaseException:
-            self._connection.close()
-            raise
+            on_failure.pop_all()
 
     def execute(self, sql: str) -> QueryResult:
         """Runs one query.
@@ -163,6 +163,8 @@ class ReadOnlyDatabase:
     def close(self) -> None:
         """Closes the file; a second call does nothing."""
         self._connection.close()
+        if not self._had_wal:
+            _remove_empty_wal(self.path)
 
     def __enter__(self) -> Self:
         return self
@@ -177,13 +179,51 @@ def _not_offered(table: str) -> UnsafeSQLError:
     return UnsafeSQLError("table", f"the table {table} is not offered.")
 
 
+@contextmanager
+def _explained_file_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise DatabaseFileError(
+            f"{path} cannot be opened as a SQLite database: {error}. Check that it is one and that you may read it; "
+            "if it is in WAL mode, you must also be allowed to write to its folder."
+        ) from error
+
+
 def _open_read_only(path: Path) -> sqlite3.Connection:
     if not path.is_file():
         raise DatabaseFileError(f"There is no database file {path}.")
-    connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)
+    connection = _connect(path, "ro")
     try:
-        connection.execute("SELECT name FROM sqlite_master").fetchone()
-    except sqlite3.Error as error:
+        _read_first_page(connection)
+    except sqlite3.Error:
         connection.close()
-        raise DatabaseFileError(f"{path} cannot be opened as a SQLite database: {error}.") from error
+        raise
     return connection
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.as_uri()}?mode={mode}", uri=True, isolation_level=None)
+
+
+def _read_first_page(connection: sqlite3.Connection) -> None:
+    connection.execute("SELECT name FROM sqlite_master").fetchone()
+
+
+def _wal(path: Path) -> Path:
+    return path.with_name(f"{path.name}-wal")
+
+
+def _remove_empty_wal(path: Path) -> None:
+    """Lets SQLite remove the empty `-wal` and `-shm` that reading a database in WAL mode leaves beside it.
+
+    A read-only connection makes them and may not remove them. One that may write removes them as it closes, if no other
+    process uses them: only SQLite's own locks can tell. Opening with `immutable=1` would make none, but ignores those
+    locks, and would give wrong rows if somebody wrote meanwhile.
+    """
+    wal = _wal(path)
+    with suppress(sqlite3.Error, OSError):
+        # One with content belongs to a writer who came meanwhile.
+        if wal.exists() and wal.stat().st_size == 0:
+            with closing(_connect(path, "rw")) as connection:
+                _read_first_page(connection)

@@ -17,6 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from inference.cache import cache_folder
+from text_to_sql.errors import DatabaseFileError
 from text_to_sql.sample_books import add_books, add_publishers, draw_comment
 from text_to_sql.sample_content import CONTENT_VERSION, COUNTRIES, SCHEMA
 from text_to_sql.sample_people import Names, add_customers
@@ -68,10 +69,20 @@ def build_sample_database(path: Path | str, seed: int = SAMPLE_SEED, *, overwrit
 
 
 def sample_database_path() -> Path:
-    """Returns the bookshop of `SAMPLE_SEED` in the cache folder, built on first use (less than a second)."""
-    path = cache_folder() / f"bookshop-{SAMPLE_SEED}-{CONTENT_VERSION}.sqlite"
-    # Another process may finish the same file meanwhile; replacing it by an equal one does no harm.
-    return path if path.exists() else build_sample_database(path, overwrite=True)
+    """Returns the bookshop of `SAMPLE_SEED` in the cache folder, built on first use (less than a second).
+
+    Raises:
+        DatabaseFileError: the cache folder cannot be read or written.
+    """
+    try:
+        path = cache_folder() / f"bookshop-{SAMPLE_SEED}-{CONTENT_VERSION}.sqlite"
+        # Another process may finish the same file meanwhile; replacing it by an equal one does no harm.
+        return path if path.exists() else build_sample_database(path, overwrite=True)
+    except (OSError, sqlite3.Error) as error:
+        raise DatabaseFileError(
+            f"The sample database cannot be kept in the cache folder: {error}. Set XDG_CACHE_HOME to a folder that "
+            "you may write to, or ask about a database of your own (--database FILE)."
+        ) from error
 
 
 def row_counts(path: Path | str) -> dict[str, int]:

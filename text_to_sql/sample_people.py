@@ -5,8 +5,6 @@ import sqlite3
 import unicodedata
 from datetime import date, timedelta
 
-from faker import Faker
-
 from text_to_sql.sample_content import COUNTRIES, split_list
 
 _CUSTOMERS = 300
@@ -33,6 +31,9 @@ class Names:
     """Draws names of people, in ASCII and with mailboxes that are all different."""
 
     def __init__(self, rng: random.Random) -> None:
+        # The command line reaches this module, and needs Faker only when the sample database is built.
+        from faker import Faker
+
         self._rng = rng
         self._mailboxes: set[str] = set()
         self._fakers: dict[str, Faker] = {}

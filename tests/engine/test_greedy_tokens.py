@@ -31,7 +31,10 @@ def greedy(engine: VLLMInferenceWithLoRA, conversations: Conversations, adapter:
 def differences(
     model: Callable[..., Any], engine: VLLMInferenceWithLoRA, conversations: Conversations, answers: Sequence[Any]
 ) -> list[str]:
-    """Compares each token with the likeliest one that `model` sees after the same tokens before it."""
+    """Compares each token with the likeliest one that `model` sees after the same tokens before it.
+
+    Where all are the likeliest, `model.generate` gives the same tokens. Ties that went the other way are printed.
+    """
     found = []
     for number, (messages, answer) in enumerate(zip(conversations, answers, strict=True)):
         prompt = engine.llm.get_tokenizer().apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
@@ -39,8 +42,11 @@ def differences(
             logits = model(torch.tensor([[*prompt, *answer.token_ids]])).logits[0, len(prompt) - 1 : -1]
         for position, (row, token) in enumerate(zip(logits, answer.token_ids, strict=True)):
             gap = (row.max() - row[token]).item()
+            text = f"prompt {number}, token {position}: {token} is {gap:.6f} below {row.argmax().item()}"
             if gap > TIE:
-                found.append(f"prompt {number}, token {position}: {token} is {gap:.4f} below {row.argmax().item()}")
+                found.append(text)
+            elif gap > 0:
+                print("a tie:", text)
     return found
 
 

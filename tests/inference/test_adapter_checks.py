@@ -15,7 +15,7 @@ from inference.adapter import read_adapter
 from inference.adapter_checks import ALLOWED_MAX_RANKS, AdapterWarning, allowed_max_rank, check_adapter
 from inference.base_model import BaseModel
 from inference.base_shapes import BaseShapes
-from inference.errors import AdapterError
+from inference.errors import AdapterError, EngineStartError
 
 BASE = BaseModel("tiny", "owner/tiny-model", "owner/tiny-model")
 SHAPES = BaseShapes(dict(LAYERS), parameters=1000, kv_elements_per_token=16, max_positions=128)
@@ -61,7 +61,7 @@ def test_the_smallest_allowed_rank_that_holds_it_is_chosen(rank: int):
 
 @pytest.mark.parametrize("rank", [-1, 0, 513, 10_000])
 def test_a_rank_out_of_range_is_refused(rank: int):
-    with pytest.raises(ValueError, match=rf"LoRA rank must be in \[1, 512\], got {rank}$"):
+    with pytest.raises(EngineStartError, match=rf"max_lora_rank must be in \[1, 512\], got {rank}$"):
         allowed_max_rank(rank)
 
 

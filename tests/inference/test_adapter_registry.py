@@ -8,7 +8,7 @@ from adapter_folders import RANK, lora_tensors, write_adapter
 
 from inference.adapter import Adapter, read_adapter
 from inference.adapter_registry import AdapterRegistry
-from inference.errors import AdapterError
+from inference.errors import AdapterError, EngineStartError
 
 
 def adapter_with(folder: Path, factor: float) -> Adapter:
@@ -40,8 +40,8 @@ def test_a_loaded_adapter_is_found_by_its_name(one: Adapter):
     registry = AdapterRegistry(max_adapters=2, max_rank=8)
     load(registry, "first", one)
     assert registry.get("first").adapter is one
-    assert "first" in registry
-    assert "second" not in registry
+    assert "first" in registry.paths
+    assert "second" not in registry.paths
     assert registry.paths == {"first": one.path}
 
 
@@ -63,7 +63,7 @@ def test_an_id_that_the_engine_refused_is_not_used_again(one: Adapter):
 def test_a_new_request_is_not_registered_yet(one: Adapter):
     registry = AdapterRegistry(max_adapters=1, max_rank=8)
     registry.new_request("name", one)
-    assert "name" not in registry
+    assert "name" not in registry.paths
 
 
 def test_the_request_carries_the_folder_and_a_name_with_the_contents_hash(one: Adapter, two: Adapter):
@@ -109,9 +109,11 @@ def test_a_rank_above_the_engines_is_refused(one: Adapter):
     assert AdapterRegistry(max_adapters=1, max_rank=RANK).can_load("name", one)
 
 
-def test_full_slots_and_a_rank_too_large_are_both_named(one: Adapter):
+def test_full_slots_and_a_rank_too_large_are_both_named(one: Adapter, two: Adapter):
+    registry = AdapterRegistry(max_adapters=1, max_rank=1)
+    registry.add(registry.new_request("first", two))
     with pytest.raises(AdapterError) as caught:
-        AdapterRegistry(max_adapters=0, max_rank=1).can_load("name", one)
+        registry.can_load("name", one)
     assert len(caught.value.problems) == 2
 
 
@@ -123,3 +125,9 @@ def test_an_unknown_name_lists_those_that_are_loaded(one: Adapter, two: Adapter)
     load(registry, "second", two)
     with pytest.raises(AdapterError, match=r"'sql' .*\n.*\(loaded: 'first', 'second'\)"):
         registry.get("sql")
+
+
+@pytest.mark.parametrize("slots", [0, -1])
+def test_an_engine_has_at_least_one_slot(slots: int):
+    with pytest.raises(EngineStartError, match=f"max_adapters must be a whole number of at least 1, got {slots}"):
+        AdapterRegistry(slots, 64)

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 import torch
 
-from inference import engine
+from inference import cpu_engine, engine, memory
 from inference.base_shapes import DTYPE_BYTES, BaseShapes
-from inference.engine import EngineOptions, EngineWarning
 from inference.engine_log import EngineLog
+from inference.engine_options import EngineOptions, EngineWarning, gpu_settings
 from inference.environment import DEFAULTS, QUIET_LOGGERS, prepare_environment
 from inference.errors import EngineStartError, MemoryBudgetError
+from inference.memory import GIB
 
 SHAPES = BaseShapes({}, parameters=1000, kv_elements_per_token=1000, max_positions=128)
 
@@ -24,16 +25,26 @@ SHAPES = BaseShapes({}, parameters=1000, kv_elements_per_token=1000, max_positio
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ({"gpu_memory_utilization": 0}, "gpu_memory_utilization must be in (0, 1], got 0"),
-        ({"gpu_memory_utilization": 1.01}, "gpu_memory_utilization must be in (0, 1], got 1.01"),
-        ({"gpu_memory_utilization": -0.5}, "gpu_memory_utilization must be in (0, 1], got -0.5"),
-        ({"gpu_memory_utilization": math.nan}, "gpu_memory_utilization must be in (0, 1], got nan"),
+        ({"gpu_memory_utilization": 0}, "gpu_memory_utilization must be a number in (0, 1], got 0"),
+        ({"gpu_memory_utilization": 1.01}, "gpu_memory_utilization must be a number in (0, 1], got 1.01"),
+        ({"gpu_memory_utilization": -0.5}, "gpu_memory_utilization must be a number in (0, 1], got -0.5"),
+        ({"gpu_memory_utilization": math.nan}, "gpu_memory_utilization must be a number in (0, 1], got nan"),
         ({"dtype": "int8"}, "dtype must be one of auto, float32, float, float16, half, bfloat16, got 'int8'"),
         ({"dtype": "fp16"}, "dtype must be one of auto"),
-        ({"tensor_parallel_size": 0}, "tensor_parallel_size must be at least 1, got 0"),
-        ({"max_model_len": 0}, "max_model_len must be at least 1, got 0"),
-        ({"max_model_len": -5}, "max_model_len must be at least 1, got -5"),
-        ({"kv_cache_memory_bytes": 0}, "kv_cache_memory_bytes must be at least 1, got 0"),
+        ({"tensor_parallel_size": 0}, "tensor_parallel_size must be a whole number of at least 1, got 0"),
+        ({"max_model_len": 0}, "max_model_len must be a whole number of at least 1, got 0"),
+        ({"max_model_len": -5}, "max_model_len must be a whole number of at least 1, got -5"),
+        ({"kv_cache_memory_bytes": 0}, "kv_cache_memory_bytes must be a whole number of at least 1, got 0"),
+        ({"kv_cache_memory_bytes": "1GiB"}, "kv_cache_memory_bytes must be a whole number of at least 1, got '1GiB'"),
+        ({"max_model_len": 2048.5}, "max_model_len must be a whole number of at least 1, got 2048.5"),
+        ({"gpu_memory_utilization": "0.5"}, "gpu_memory_utilization must be a number in (0, 1], got '0.5'"),
+        ({"enforce_eager": "no"}, "enforce_eager must be True, False or None, got 'no'"),
+        ({"extra": {"model": "x"}}, "model cannot be passed on to vLLM: give base_model_name."),
+        ({"extra": {"max_loras": 2}}, "max_loras cannot be passed on to vLLM: give max_adapters."),
+        (
+            {"extra": {"disable_log_stats": True}},
+            "disable_log_stats cannot be passed on to vLLM: the times of each ans",
+        ),
     ],
     ids=str,
 )
@@ -55,8 +66,12 @@ def test_every_known_dtype_and_the_edges_of_each_range_pass(dtype: str):
 def _quiet_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keeps the process as it is: threads, environment and allocator."""
     monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
-    monkeypatch.setattr(engine, "keep_freed_memory", lambda: True)
+    monkeypatch.setattr(cpu_engine, "keep_freed_memory", lambda: True)
     monkeypatch.setattr(os, "environ", dict(os.environ))
+
+
+def settings(options: EngineOptions, lora_slots: int = 0) -> dict[str, Any]:
+    return cpu_engine.cpu_settings(SHAPES, options, lora_slots, lora_rank=8)
 
 
 def has_amx(monkeypatch: pytest.MonkeyPatch, answer: bool) -> None:
@@ -66,7 +81,7 @@ def has_amx(monkeypatch: pytest.MonkeyPatch, answer: bool) -> None:
 
 @pytest.mark.usefixtures("_quiet_machine")
 def test_the_cpu_defaults_are_float32_and_eager_with_one_gibibyte_of_cache():
-    assert engine._cpu_settings(SHAPES, EngineOptions()) == {
+    assert settings(EngineOptions()) == {
         "dtype": "float32",
         "max_model_len": 128,
         "kv_cache_memory_bytes": 1024**3,
@@ -79,14 +94,14 @@ def test_the_cpu_defaults_are_float32_and_eager_with_one_gibibyte_of_cache():
 @pytest.mark.parametrize(("devices", "expected"), [(1, "0"), (2, None)])
 def test_one_device_runs_in_the_callers_process(monkeypatch: pytest.MonkeyPatch, devices: int, expected: str | None):
     os.environ.pop("VLLM_ENABLE_V1_MULTIPROCESSING", None)
-    engine._cpu_settings(SHAPES, EngineOptions(tensor_parallel_size=devices))
+    settings(EngineOptions(tensor_parallel_size=devices))
     assert os.environ.get("VLLM_ENABLE_V1_MULTIPROCESSING") == expected
 
 
 @pytest.mark.usefixtures("_quiet_machine")
 def test_a_choice_of_the_users_own_about_processes_stays():
     os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "1"
-    engine._cpu_settings(SHAPES, EngineOptions())
+    settings(EngineOptions())
     assert os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] == "1"
 
 
@@ -94,14 +109,14 @@ def test_a_choice_of_the_users_own_about_processes_stays():
 def test_bfloat16_warns_where_the_cpu_has_amx(monkeypatch: pytest.MonkeyPatch):
     has_amx(monkeypatch, True)
     with pytest.warns(EngineWarning, match=r"bfloat16 on a CPU with AMX gives wrong text with vLLM 0\.32: use float32"):
-        engine._cpu_settings(SHAPES, EngineOptions(dtype="bfloat16"))
+        settings(EngineOptions(dtype="bfloat16"))
 
 
 @pytest.mark.usefixtures("_quiet_machine")
 @pytest.mark.parametrize(("dtype", "amx"), [("bfloat16", False), ("auto", True), ("float32", True), ("float16", True)])
 def test_other_dtypes_and_other_cpus_do_not_warn(monkeypatch: pytest.MonkeyPatch, dtype: str, amx: bool):
     has_amx(monkeypatch, amx)
-    assert engine._cpu_settings(SHAPES, EngineOptions(dtype=dtype))["dtype"] == dtype.replace("auto", "float32")
+    assert settings(EngineOptions(dtype=dtype))["dtype"] == dtype.replace("auto", "float32")
 
 
 @pytest.mark.usefixtures("_quiet_machine")
@@ -109,26 +124,60 @@ def test_compiling_without_a_compiler_is_refused_with_the_way_out(monkeypatch: p
     monkeypatch.setattr("shutil.which", lambda name: None)
     expected = r"enforce_eager=False compiles the model, which needs g\+\+ on a CPU, and none was found\. Install it"
     with pytest.raises(EngineStartError, match=expected):
-        engine._cpu_settings(SHAPES, EngineOptions(enforce_eager=False))
-    engine._cpu_settings(SHAPES, EngineOptions())
+        settings(EngineOptions(enforce_eager=False))
+    settings(EngineOptions())
 
 
 @pytest.mark.usefixtures("_quiet_machine")
 def test_compiling_with_a_compiler_is_taken(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
-    assert engine._cpu_settings(SHAPES, EngineOptions(enforce_eager=False))["enforce_eager"] is False
+    assert settings(EngineOptions(enforce_eager=False))["enforce_eager"] is False
 
 
 @pytest.mark.usefixtures("_quiet_machine")
 def test_memory_is_judged_before_the_engine_starts():
     with pytest.raises(MemoryBudgetError, match="fewer than max_model_len=128"):
-        engine._cpu_settings(SHAPES, EngineOptions(kv_cache_memory_bytes=4000))
+        settings(EngineOptions(kv_cache_memory_bytes=4000))
+
+
+@pytest.mark.usefixtures("_quiet_machine")
+def test_the_slots_of_adapters_are_judged_too(monkeypatch: pytest.MonkeyPatch):
+    shapes = BaseShapes({"q_proj": (1024**2, 1024**2)}, parameters=1000, kv_elements_per_token=1000, max_positions=128)
+    # 2 slots of rank 8 for 2 Mi rows and columns in float32, kept twice: a quarter of a GiB.
+    monkeypatch.setattr(memory, "free_memory", lambda: int(2.7 * GIB))
+    cpu_engine.cpu_settings(shapes, EngineOptions(), 1, lora_rank=8)
+    with pytest.raises(
+        MemoryBudgetError, match=r"Weights and adapters \(0\.3 GiB\) and KV cache \(1\.0 GiB\) do not fit"
+    ):
+        cpu_engine.cpu_settings(shapes, EngineOptions(), 2, lora_rank=8)
+
+
+@pytest.mark.usefixtures("_quiet_machine")
+def test_vllms_old_variable_is_planned_with():
+    os.environ["VLLM_CPU_KVCACHE_SPACE"] = "3"
+    assert settings(EngineOptions())["kv_cache_memory_bytes"] == 3 * GIB
+    assert settings(EngineOptions(kv_cache_memory_bytes=3 * GIB))["kv_cache_memory_bytes"] == 3 * GIB
+
+
+@pytest.mark.usefixtures("_quiet_machine")
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("40", r"VLLM_CPU_KVCACHE_SPACE=40 \(GiB\) would override kv_cache_memory_bytes=1000000\. Unset one of them"),
+        ("0", "VLLM_CPU_KVCACHE_SPACE must be a whole number of GiB, at least 1: '0'"),
+        ("4GB", "VLLM_CPU_KVCACHE_SPACE must be a whole number of GiB, at least 1: '4GB'"),
+    ],
+)
+def test_a_contradiction_with_vllms_old_variable_is_named(value: str, text: str):
+    os.environ["VLLM_CPU_KVCACHE_SPACE"] = value
+    with pytest.raises(EngineStartError, match=text):
+        settings(EngineOptions(kv_cache_memory_bytes=1_000_000))
 
 
 def test_a_gpu_gets_what_the_user_set_and_nothing_else():
     options = EngineOptions(0.5, 2, max_model_len=100)
     expected = {"dtype": "auto", "gpu_memory_utilization": 0.5, "tensor_parallel_size": 2, "max_model_len": 100}
-    assert engine._gpu_settings(options) == expected
+    assert gpu_settings(options) == expected
 
 
 # Errors of the start

@@ -70,7 +70,7 @@ def test_a_cache_too_small_for_one_context_says_what_fits_and_what_to_set():
 
 def test_weights_too_big_name_both_sizes():
     expected = re.escape(
-        "The weights take 1.0 GiB in float32, but only 0.5 GiB of memory are free for them and the KV cache."
+        "Weights and adapters take 1.0 GiB in float32, but only 0.5 GiB of memory are free for them and the KV cache."
     )
     with free_memory(0.5 * GIB), pytest.raises(MemoryBudgetError, match=expected):
         plan_cpu_memory(SHAPES, "float32", None, None)
@@ -82,7 +82,9 @@ def test_less_than_nothing_is_shown_as_nothing():
 
 
 def test_a_cache_too_big_says_how_many_tokens_would_fit():
-    expected = re.escape("Weights (1.0 GiB) and KV cache (1.0 GiB) do not fit into the 1.5 GiB of memory that are free")
+    expected = re.escape(
+        "Weights and adapters (1.0 GiB) and KV cache (1.0 GiB) do not fit into the 1.5 GiB of memory that are free"
+    )
     with free_memory(1.5 * GIB), pytest.raises(MemoryBudgetError, match=expected):
         plan_cpu_memory(SHAPES, "float32", None, None)
 
@@ -95,7 +97,7 @@ def test_weights_and_cache_that_fit_exactly_are_taken_and_one_byte_less_is_refus
 
 
 def test_the_error_is_one_of_an_engine_that_does_not_start():
-    with free_memory(0), pytest.raises(EngineStartError, match="weights"):
+    with free_memory(0), pytest.raises(EngineStartError, match="Weights"):
         plan_cpu_memory(SHAPES, "float32", None, None)
 
 
@@ -128,9 +130,17 @@ def test_following_the_advice_for_a_cache_too_big_succeeds(elements: int, length
     with free_memory(shapes.weight_bytes("float32") + room):
         with pytest.raises(MemoryBudgetError, match="do not fit") as caught:
             plan_cpu_memory(shapes, "float32", length, None)
-        shorter, smaller = (advised(str(caught.value), name) for name in ("max_model_len", "kv_cache_memory_bytes"))
-        assert shorter > 0
-        assert plan_cpu_memory(shapes, "float32", min(length, shorter), smaller).kv_cache_bytes == smaller
+        text = str(caught.value)
+        shorter = advised(text, "max_model_len") if "max_model_len" in text else length
+        smaller = advised(text, "kv_cache_memory_bytes")
+        assert 0 < shorter <= length
+        assert plan_cpu_memory(shapes, "float32", shorter, smaller).kv_cache_bytes == smaller
+
+
+def test_a_cache_beyond_the_memory_does_not_shorten_a_context_that_fits():
+    with free_memory(3 * GIB), pytest.raises(MemoryBudgetError, match="1,664 tokens would") as caught:
+        plan_cpu_memory(SHAPES, "float32", None, 100 * GIB)
+    assert str(caught.value).endswith("Set kv_cache_memory_bytes=1879048192 or lower.")
 
 
 @pytest.mark.parametrize("length", [1025, 2048])

@@ -1,9 +1,10 @@
-"""The command line without an engine: usage, exit codes, output."""
+"""The command line without an engine: usage, exit codes, streams."""
 
-import io
-import json
+import os
 import subprocess
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -11,14 +12,10 @@ import pytest
 
 from inference.errors import AdapterError
 from inference.results import GenerationResult
-from text_to_sql import Answer, command_line
+from text_to_sql import Answer, DatabaseFileError, command_line
 
 GENERATION = GenerationResult("SELECT 1", (1, 2, 3), 7, "stop", 0.25, 0.5, "checkpoint-100")
-
-
-def answer(rows: tuple[tuple[object, ...], ...] = ((1,),), error: str | None = None) -> Answer:
-    columns = tuple(f"c{index}" for index in range(len(rows[0]))) if rows else ()
-    return Answer("How many?", "SELECT 1", columns, rows, False, error, 1, GENERATION)
+ANSWER = Answer("How many?", "SELECT 1", ("c0",), ((1,),), generation=GENERATION)
 
 
 @pytest.mark.parametrize(
@@ -41,9 +38,10 @@ def test_bad_usage_is_explained_with_exit_code_2(
     assert message in capsys.readouterr().err
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "vllm_offline_inference", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    environment = os.environ | (environment or {})
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 
 
 def test_a_database_that_is_missing_is_found_before_the_engine_starts(tmp_path: Path) -> None:
@@ -62,14 +60,76 @@ def test_an_adapter_that_is_missing_is_an_error_without_a_traceback(tmp_path: Pa
 
 @pytest.mark.parametrize(("error", "code"), [(None, 0), ("SQLite cannot run this", 1)])
 def test_the_exit_code_says_whether_all_questions_have_rows(error: str | None, code: int) -> None:
-    with patch.object(command_line, "_answer", return_value=([answer(), answer(error=error)], 1.0)):
+    with patch.object(command_line, "_answer", return_value=([ANSWER, replace(ANSWER, error=error)], 1.0)):
         assert command_line.main(["--json"]) == code
 
 
-def test_an_error_of_the_engine_is_exit_code_2(capfd: pytest.CaptureFixture[str]) -> None:
-    with patch.object(command_line, "_answer", side_effect=AdapterError("x", ["It is bad."])):
+@pytest.mark.parametrize(("arguments", "start"), [(["--json"], '{"question": "How many?"'), ([], "\nHow many?\n")])
+def test_answers_are_json_only_if_asked_for(
+    arguments: list[str], start: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with patch.object(command_line, "_answer", return_value=([ANSWER], 1.0)):
+        command_line.main(arguments)
+    assert capfd.readouterr().out.startswith(start)
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (AdapterError("x", ["It is bad."]), "error: LoRA adapter x cannot be served:\n  - It is bad."),
+        (DatabaseFileError("There is no database file x."), "error: There is no database file x.\n"),
+        (PermissionError(13, "Permission denied", "/x"), "error: [Errno 13] Permission denied: '/x'\n"),
+    ],
+)
+def test_what_a_user_can_mend_is_exit_code_2_without_a_traceback(
+    error: Exception, message: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with patch.object(command_line, "_answer", side_effect=error):
         assert command_line.main([]) == 2
-    assert "error: LoRA adapter x cannot be served:\n  - It is bad." in capfd.readouterr().err
+    printed = capfd.readouterr()
+    assert message in printed.err
+    assert "Traceback" not in printed.err
+    assert printed.out == ""
+
+
+def test_ctrl_c_ends_the_command_with_one_word(capfd: pytest.CaptureFixture[str]) -> None:
+    with patch.object(command_line, "_answer", side_effect=KeyboardInterrupt):
+        assert command_line.main([]) == 130
+    assert capfd.readouterr().err == "interrupted\n"
+
+
+@pytest.mark.parametrize("option", ["", "--json"])
+def test_a_reader_that_ends_early_gets_no_traceback(option: str) -> None:
+    code = (
+        "import os, sys, time\n"
+        "from text_to_sql import Answer, command_line\n"
+        "answers = [Answer('How many?', 'SELECT 1')] * 5000\n"
+        "command_line._answer = lambda options: (answers, 1.0)\n"
+        f"sys.exit(command_line.main({option.split()}))\n"
+    )
+    command = f'"{sys.executable}" -c "$CODE" | head -n 1; echo "${{PIPESTATUS[0]}}"'
+    process = subprocess.run(
+        ["bash", "-c", command], env=os.environ | {"CODE": code}, capture_output=True, text=True, check=True
+    )
+    assert process.stdout.splitlines()[-1] == "141"
+    assert process.stderr == ""
+
+
+def test_a_cache_folder_that_cannot_be_made_is_an_error_without_a_traceback(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    process = run(environment={"XDG_CACHE_HOME": str(tmp_path / "file")})
+    assert process.returncode == 2
+    assert "error: " in process.stderr
+    assert str(tmp_path / "file") in process.stderr
+    assert "Traceback" not in process.stderr
+
+
+def test_help_needs_no_library_that_is_slow_to_import() -> None:
+    code = (
+        "import sys, text_to_sql.command_line\n"
+        "print({'torch', 'vllm', 'transformers', 'peft', 'faker', 'numpy'} & set(sys.modules))\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
 
 
 def test_what_libraries_print_never_reaches_standard_output() -> None:
@@ -85,36 +145,3 @@ def test_what_libraries_print_never_reaches_standard_output() -> None:
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert process.stdout == "answer\nafterwards\n"
     assert "by python\nby a C library\n" in process.stderr
-
-
-def test_each_question_is_one_json_object_a_line() -> None:
-    output = io.StringIO()
-    command_line._print_json([answer(((None, "é", 1.5, b"x"),)), answer((), "no rows")], output)
-    first, second = (json.loads(line) for line in output.getvalue().splitlines())
-    assert first == {
-        "question": "How many?",
-        "sql": "SELECT 1",
-        "columns": ["c0", "c1", "c2", "c3"],
-        "rows": [[None, "é", 1.5, "b'x'"]],
-        "error": None,
-        "metrics": {
-            "prompt_tokens": 7,
-            "output_tokens": 3,
-            "finish_reason": "stop",
-            "time_to_first_token_s": 0.25,
-            "tokens_per_second": 6.0,
-        },
-    }
-    assert (second["rows"], second["error"]) == ([], "no rows")
-
-
-def test_tables_show_nulls_markup_and_what_is_left_out() -> None:
-    output = io.StringIO()
-    rows = ((None,), ("[bold]x[/bold]",), *((number,) for number in range(30)))
-    command_line._print_tables([answer(rows), answer((), "no [rows]")], 2.0, output)
-    text = output.getvalue()
-    assert "NULL" in text
-    assert "[bold]x[/bold]" in text
-    assert "… and 12 more" in text
-    assert "no [rows]" in text
-    assert "All together: 2.0 s, 3.0 tokens/s in one batch" in text

@@ -2,7 +2,10 @@
 
 import hashlib
 import os
+import re
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -20,6 +23,7 @@ from text_to_sql.errors import (
     UnsafeSQLError,
 )
 from text_to_sql.read_only_database import ReadOnlyDatabase
+from text_to_sql.schema import SchemaWarning
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT COUNT(*) FROM n"
 
@@ -274,3 +278,125 @@ def test_closing_frees_the_file(path: Path) -> None:
         database.execute("SELECT 1")
     database.close()
     assert len(os.listdir("/proc/self/fd")) == opened
+
+
+def test_a_file_that_may_not_be_read_is_named(ordinary_user: Path) -> None:
+    path = written(ordinary_user / "private.sqlite", "")
+    path.chmod(0)
+    message = f"{path} cannot be opened as a SQLite database: unable to open database file. Check that it is one and"
+    with pytest.raises(DatabaseFileError, match=re.escape(message)):
+        ReadOnlyDatabase(path)
+
+
+def test_a_folder_that_may_not_be_entered_is_named(ordinary_user: Path) -> None:
+    folder = ordinary_user / "private"
+    folder.mkdir()
+    (folder / "shop.sqlite").touch()
+    folder.chmod(0)
+    with pytest.raises(DatabaseFileError, match=r"shop\.sqlite"):
+        ReadOnlyDatabase(folder / "shop.sqlite")
+
+
+def test_a_broken_view_can_neither_be_asked_about_nor_does_it_stop_the_rest(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executescript("CREATE TABLE gone (a); CREATE VIEW ghosts AS SELECT a FROM gone; DROP TABLE gone;")
+    with pytest.warns(SchemaWarning, match=r"ghosts is left out.*no such table: main\.gone") as caught:
+        database = ReadOnlyDatabase(path)
+    assert caught[0].filename == __file__
+    with database:
+        assert database.execute("SELECT COUNT(*) FROM books").rows == ((3,),)
+        with pytest.raises(UnsafeSQLError, match="there is no table ghosts here"):
+            database.execute("SELECT * FROM ghosts")
+
+
+@pytest.fixture
+def wal_path(path: Path) -> Path:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+    return path
+
+
+def ask(path: Path) -> None:
+    with ReadOnlyDatabase(path) as database:
+        database.execute("SELECT COUNT(*) FROM books")
+
+
+def test_reading_a_database_in_wal_mode_leaves_nothing_beside_it(wal_path: Path) -> None:
+    before, changed = state(wal_path.parent), wal_path.stat().st_mtime_ns
+    assert list(before) == [wal_path.name]
+    ask(wal_path)
+    with pytest.raises(DatabaseFileError, match="has no table novels"):
+        ReadOnlyDatabase(wal_path, ["novels"])
+    assert (state(wal_path.parent), wal_path.stat().st_mtime_ns) == (before, changed)
+
+
+DYING_WRITER = """
+import os, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("INSERT INTO books VALUES ('D', 9)")
+os._exit(0)
+"""
+
+
+def write_and_die(path: Path) -> None:
+    """Leaves a row that is in the write-ahead log alone."""
+    subprocess.run([sys.executable, "-c", DYING_WRITER, str(path)], check=True)
+
+
+def test_what_lay_beside_a_database_in_wal_mode_stays(wal_path: Path) -> None:
+    with closing(sqlite3.connect(f"{wal_path.as_uri()}?mode=ro", uri=True)) as connection:
+        connection.execute("SELECT COUNT(*) FROM books")
+    before = state(wal_path.parent)
+    assert wal_path.with_name("shop.sqlite-wal").stat().st_size == 0
+    ask(wal_path)
+    assert state(wal_path.parent).keys() == before.keys()
+
+
+@pytest.mark.parametrize("meanwhile", [False, True])
+def test_rows_of_a_writer_that_died_are_read_and_left_where_they_are(wal_path: Path, meanwhile: bool) -> None:
+    if not meanwhile:
+        write_and_die(wal_path)
+    with ReadOnlyDatabase(wal_path) as database:
+        if meanwhile:
+            write_and_die(wal_path)
+        main, log = wal_path.read_bytes(), wal_path.with_name("shop.sqlite-wal").read_bytes()
+        assert log
+        assert database.execute("SELECT COUNT(*) FROM books").rows == ((4,),)
+    assert (wal_path.read_bytes(), wal_path.with_name("shop.sqlite-wal").read_bytes()) == (main, log)
+
+
+WRITER = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+for number in sys.stdin:
+    connection.execute("INSERT INTO books VALUES ('D', ?)", (int(number),))
+    print("written", flush=True)
+"""
+
+
+def test_a_writer_that_comes_meanwhile_is_seen_and_not_disturbed(wal_path: Path) -> None:
+    command = [sys.executable, "-c", WRITER, str(wal_path)]
+    with (
+        ReadOnlyDatabase(wal_path) as database,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as writer,
+    ):
+        for number in (1, 2):
+            writer.stdin.write(f"{number}\n")
+            writer.stdin.flush()
+            assert writer.stdout.readline() == "written\n"
+            if number == 1:
+                assert database.execute("SELECT COUNT(*) FROM books").rows == ((4,),)
+                database.close()
+        writer.stdin.close()
+    assert list(state(wal_path.parent)) == [wal_path.name]
+    with ReadOnlyDatabase(wal_path) as database:
+        assert database.execute("SELECT COUNT(*) FROM books").rows == ((5,),)
+
+
+def test_another_reader_of_a_database_in_wal_mode_is_not_disturbed(wal_path: Path) -> None:
+    with closing(sqlite3.connect(f"{wal_path.as_uri()}?mode=ro", uri=True)) as other:
+        count = "SELECT COUNT(*) FROM books"
+        with ReadOnlyDatabase(wal_path) as database:
+            assert other.execute(count).fetchone() == (3,)
+            database.execute(count)
+        assert other.execute(count).fetchone() == (3,)

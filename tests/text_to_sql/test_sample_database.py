@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from text_to_sql import sample_content, sample_database
+from text_to_sql.errors import DatabaseFileError
 from text_to_sql.sample_database import SAMPLE_SEED, build_sample_database, row_counts
 
 OTHER_SEED = 7
@@ -237,6 +238,20 @@ def test_the_cached_database_is_built_once(tmp_path: Path, monkeypatch: pytest.M
     assert sample_database.sample_database_path() == path
     assert (path.stat().st_mtime_ns, path.stat().st_ino) == (built.st_mtime_ns, built.st_ino)
     assert dump(path) == dump(build_sample_database(tmp_path / "direct.sqlite"))
+
+
+def test_a_cache_folder_that_cannot_be_written_is_explained(
+    ordinary_user: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = ordinary_user / "cache"
+    cache.mkdir(mode=0o500)
+    monkeypatch.setattr(sample_database, "cache_folder", lambda: cache)
+    message = (
+        rf"The sample database cannot be kept in the cache folder: \[Errno 13\] Permission denied: '{cache}/.*'\. "
+        r"Set XDG_CACHE_HOME to a folder that you may write to, or ask about a database of your own \(--database FILE\)"
+    )
+    with pytest.raises(DatabaseFileError, match=message):
+        sample_database.sample_database_path()
 
 
 def test_command_line_builds_and_counts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,6 @@
 """The schema text that the model reads."""
 
+import re
 import sqlite3
 from contextlib import closing
 
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from text_to_sql.errors import DatabaseFileError
-from text_to_sql.schema import Column, Schema, Table, quoted, read_schema
+from text_to_sql.schema import Column, Schema, SchemaWarning, Table, quoted, read_schema
 
 Names = st.text(st.characters(blacklist_categories=("Cs", "Cc")), min_size=1, max_size=12)
 
@@ -93,4 +94,28 @@ def test_sqlites_own_tables_are_never_offered() -> None:
 
 def test_an_empty_database_is_an_error() -> None:
     with closing(database()) as connection, pytest.raises(DatabaseFileError, match="no table to ask about"):
+        read_schema(connection)
+
+
+BROKEN_VIEW = ("CREATE TABLE a (x INT)", 'CREATE VIEW "old v" AS SELECT x FROM a', "DROP TABLE a")
+
+
+def test_a_view_of_a_table_that_was_dropped_is_left_out_with_a_warning() -> None:
+    message = (
+        '"old v" is left out, questions cannot be about it: SQLite cannot read it (no such table: main.a). '
+        "Repair it, or drop it if it is a view that is no longer needed."
+    )
+    with (
+        closing(database(*BROKEN_VIEW, "CREATE TABLE b (y INT)")) as connection,
+        pytest.warns(SchemaWarning, match=re.escape(message)),
+    ):
+        assert read_schema(connection).render() == "CREATE TABLE b (y number)"
+
+
+def test_a_database_with_nothing_but_broken_views_is_an_error() -> None:
+    with (
+        closing(database(*BROKEN_VIEW)) as connection,
+        pytest.warns(SchemaWarning, match="old v"),
+        pytest.raises(DatabaseFileError, match="no table to ask about"),
+    ):
         read_schema(connection)
