@@ -47,6 +47,8 @@ __all__ = ["BUNDLED_MODEL", "GenerationResult", "InferenceError", "VLLMInference
 DEFAULT_ADAPTER: Final = "the adapter given at construction"
 DEFAULT_MAX_RANK: Final = 64
 AdapterChoice = str | None
+# Engine options that say which configuration a name stands for.
+_CONFIG_OPTIONS = {"revision", "trust_remote_code"}
 
 
 class VLLMInferenceWithLoRA:
@@ -101,6 +103,7 @@ class VLLMInferenceWithLoRA:
             enforce_eager=enforce_eager,
             extra=engine_options,
         )
+        self._config_options = {name: engine_options[name] for name in _CONFIG_OPTIONS & engine_options.keys()}
         # Everything that can be wrong with the files is found before the engine starts, which takes long.
         self.base_model = resolve_base_model(base_model_name)
         adapter = self._read_adapter(lora_adapter_path) if lora_adapter_path is not None else None
@@ -142,7 +145,7 @@ class VLLMInferenceWithLoRA:
 
     @cached_property
     def _shapes(self) -> BaseShapes:
-        return base_shapes(load_config(self.base_model))
+        return base_shapes(load_config(self.base_model, **self._config_options))
 
     @property
     def max_model_len(self) -> int:

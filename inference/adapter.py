@@ -1,6 +1,5 @@
 """A LoRA adapter on disk, as peft saves it: read and described without loading its weights."""
 
-import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,10 +9,11 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from inference.errors import AdapterError
+from inference.file_hash import hash_files
+from inference.tokenizer_files import TEMPLATE_FILE, TOKENIZER_FILES, read_chat_template
 
 CONFIG_FILE = "adapter_config.json"
 WEIGHTS_FILE = "adapter_model.safetensors"
-TEMPLATE_FILE = "chat_template.jinja"
 _PREFIX = "base_model.model."
 
 
@@ -34,9 +34,10 @@ class Adapter:
         config: content of `adapter_config.json`.
         factors: shapes for each adapted layer, by the layer's full name in the base model.
         other_tensors: names of tensors that are no LoRA matrix of a linear layer.
-        content_hash: SHA-256 over configuration and weights: the same content has the same hash.
+        content_hash: SHA-256 over configuration, weights, tokenizer and chat template: the same content has the same.
         changes_nothing: whether every B matrix is zero, so that the adapter answers as the base does.
         is_finite: whether no value is NaN or infinite.
+        chat_template: the adapter's own, if it brings one: vLLM itself never looks at it.
     """
 
     path: Path
@@ -46,6 +47,7 @@ class Adapter:
     content_hash: str
     changes_nothing: bool
     is_finite: bool
+    chat_template: str | None = None
 
     @property
     def rank(self) -> int:
@@ -56,12 +58,6 @@ class Adapter:
     def base_name(self) -> str:
         """What the adapter says its base model is; empty if it does not say."""
         return self.config.get("base_model_name_or_path") or ""
-
-    @property
-    def chat_template(self) -> str | None:
-        """The adapter's own chat template, if it brings one: vLLM itself never looks at it."""
-        file = self.path / TEMPLATE_FILE
-        return file.read_text(encoding="utf-8") if file.is_file() else None
 
 
 def read_adapter(path: Path | str) -> Adapter:
@@ -78,9 +74,13 @@ def read_adapter(path: Path | str) -> Adapter:
     except (SafetensorError, OSError) as error:
         problem = f"{WEIGHTS_FILE} is damaged or truncated: {error}. Copy or download the folder again."
         raise AdapterError(str(path), [problem]) from error
-    factors, others = _sort_tensors(tensors)
+    try:
+        template = read_chat_template(folder)
+    except UnicodeDecodeError as error:
+        raise AdapterError(str(path), [f"{TEMPLATE_FILE} is no UTF-8 text: {error}."]) from error
+    factors, others = _split_tensors(tensors)
     zero, finite = _inspect_values(folder / WEIGHTS_FILE)
-    return Adapter(folder, config, factors, others, _content_hash(folder), zero, finite)
+    return Adapter(folder, config, factors, others, _content_hash(folder), zero, finite, template)
 
 
 def _check_files(folder: Path) -> None:
@@ -137,7 +137,7 @@ def _shapes(file: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
             yield name, tuple(tensors.get_slice(name).get_shape())
 
 
-def _sort_tensors(tensors: dict[str, tuple[int, ...]]) -> tuple[dict[str, LoRAFactors], tuple[str, ...]]:
+def _split_tensors(tensors: dict[str, tuple[int, ...]]) -> tuple[dict[str, LoRAFactors], tuple[str, ...]]:
     a = {_layer(name): shape for name, shape in tensors.items() if name.endswith(".lora_A.weight")}
     b = {_layer(name): shape for name, shape in tensors.items() if name.endswith(".lora_B.weight")}
     factors = {layer: LoRAFactors(a.get(layer), b.get(layer)) for layer in sorted(a.keys() | b.keys())}
@@ -161,7 +161,4 @@ def _inspect_values(file: Path) -> tuple[bool, bool]:
 
 
 def _content_hash(folder: Path) -> str:
-    digest = hashlib.sha256((folder / CONFIG_FILE).read_bytes())
-    with (folder / WEIGHTS_FILE).open("rb") as weights:
-        digest.update(hashlib.file_digest(weights, "sha256").digest())
-    return digest.hexdigest()
+    return hash_files(folder, (CONFIG_FILE, WEIGHTS_FILE, TEMPLATE_FILE, *TOKENIZER_FILES))

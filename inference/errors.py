@@ -33,7 +33,7 @@ class AdapterError(InferenceError):
 
     def __init__(self, adapter: str, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
-        super().__init__(f"LoRA adapter {adapter} cannot be served:\n" + "\n".join(f"  - {p}" for p in self.problems))
+        super().__init__(f"LoRA adapter {adapter} cannot be used:\n" + "\n".join(f"  - {p}" for p in self.problems))
 
 
 class ChatError(InferenceError, ValueError):

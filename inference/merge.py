@@ -17,26 +17,15 @@ from typing import Any
 import torch
 from safetensors import safe_open
 
-from inference.adapter import TEMPLATE_FILE, WEIGHTS_FILE, Adapter, read_adapter
+from inference.adapter import WEIGHTS_FILE, Adapter, read_adapter
 from inference.atomic import atomic_folder
-from inference.base_model import BaseModel, resolve_base_model
-from inference.cache import read_json_object
+from inference.base_model import BaseModel, base_version, resolve_base_model
 from inference.errors import AdapterError, MergeError
+from inference.json_file import read_json_object
+from inference.tokenizer_files import TEMPLATE_FILE, TOKENIZER_FILES, brings_tokenizer
 
 PROVENANCE_FILE = "merge_provenance.json"
-# What belongs to a tokenizer or to generation, by file name. These are copied, not saved again: Transformers 5 rewrites
-# tokenizer files in a form that other loaders refuse.
-_COMPANION_FILES = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "tokenizer.model",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.json",
-    "merges.txt",
-    TEMPLATE_FILE,
-    "generation_config.json",
-)
+_GENERATION_FILE = "generation_config.json"
 _DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
 _CHECK_TEXTS = (
     "The quick brown fox jumps over the lazy dog.",
@@ -97,7 +86,12 @@ def merge_lora_to_base_model(
     adapter = read_adapter(Path(lora_adapter_path))
     base = resolve_base_model(base_model_name)
     output = Path(output_path).expanduser().resolve()
-    origin = {"base_model": base.canonical_name, "adapter_sha256": adapter.content_hash, "dtype": dtype}
+    origin = {
+        "base_model": base.canonical_name,
+        "base_version": base_version(base),
+        "adapter_sha256": adapter.content_hash,
+        "dtype": dtype,
+    }
     if output.exists() and not overwrite:
         _require_same_merge(output, origin)
         return str(output)
@@ -162,14 +156,22 @@ def _save_merged(base: BaseModel, adapter: Adapter, folder: Path, dtype: str) ->
 
 
 def _copy_companions(base: BaseModel, adapter: Adapter, folder: Path) -> None:
-    """Copies tokenizer, chat template and generation settings: a whole tokenizer from one side, never a mixture."""
-    brings_tokenizer = (adapter.path / "tokenizer.json").is_file()
-    for name in _COMPANION_FILES:
-        own = adapter.path / name
-        takes_own = own.is_file() and (brings_tokenizer or name == TEMPLATE_FILE)
-        source = own if takes_own else _base_file(base, name)
-        if source is not None and source.is_file():
-            shutil.copyfile(source, folder / name)
+    """Copies tokenizer, chat template and generation settings: a whole tokenizer from one side, never a mixture.
+
+    They are not saved again: Transformers 5 rewrites tokenizer files in a form that other loaders refuse.
+    """
+    for name in TOKENIZER_FILES:
+        _copy(adapter.path / name if brings_tokenizer(adapter.path) else _base_file(base, name), folder)
+    _copy(_base_file(base, _GENERATION_FILE), folder)
+    if adapter.chat_template is None:
+        _copy(_base_file(base, TEMPLATE_FILE), folder)
+    else:
+        (folder / TEMPLATE_FILE).write_text(adapter.chat_template, encoding="utf-8")
+
+
+def _copy(file: Path | None, folder: Path) -> None:
+    if file is not None and file.is_file():
+        shutil.copyfile(file, folder / file.name)
 
 
 def _base_file(base: BaseModel, name: str) -> Path | None:

@@ -130,6 +130,7 @@ def _answer(options: argparse.Namespace) -> tuple[list[Answer], float]:
 
 def _merged_folder(base: str, adapter: Path) -> Path:
     from inference.adapter import read_adapter
+    from inference.base_model import base_version, resolve_base_model
 
-    content = read_adapter(adapter).content_hash[:12]
-    return cache_folder() / f"merged-{Path(base).name}-{adapter.resolve().name}-{content}"
+    versions = base_version(resolve_base_model(base))[:12], read_adapter(adapter).content_hash[:12]
+    return cache_folder() / "-".join(("merged", Path(base).name, adapter.resolve().name, *versions))

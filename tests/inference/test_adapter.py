@@ -7,8 +7,9 @@ import pytest
 import torch
 from adapter_folders import DOWN_PROJ, LAYERS, PREFIX, Q_PROJ, RANK, lora_tensors, write_adapter
 
-from inference.adapter import CONFIG_FILE, TEMPLATE_FILE, WEIGHTS_FILE, LoRAFactors, read_adapter
+from inference.adapter import CONFIG_FILE, WEIGHTS_FILE, LoRAFactors, read_adapter
 from inference.errors import AdapterError
+from inference.tokenizer_files import TEMPLATE_FILE
 
 
 @pytest.fixture
@@ -127,6 +128,21 @@ def test_the_same_content_elsewhere_has_the_same_hash(folder: Path, tmp_path: Pa
     again = write_adapter(tmp_path / "elsewhere")
     assert read_adapter(folder).content_hash == read_adapter(again).content_hash
     assert re.fullmatch("[0-9a-f]{64}", read_adapter(folder).content_hash)
+
+
+@pytest.mark.parametrize("name", [TEMPLATE_FILE, "tokenizer.json", "tokenizer_config.json"])
+def test_another_tokenizer_or_template_changes_the_hash(folder: Path, name: str):
+    without = read_adapter(folder).content_hash
+    (folder / name).write_text("{}")
+    first = read_adapter(folder).content_hash
+    (folder / name).write_text('{"a": 1}')
+    assert len({without, first, read_adapter(folder).content_hash}) == 3
+
+
+def test_a_template_that_is_no_text_is_named(folder: Path):
+    (folder / TEMPLATE_FILE).write_bytes(b"\xff\xfe")
+    with pytest.raises(AdapterError, match=r"chat_template\.jinja is no UTF-8 text"):
+        read_adapter(folder)
 
 
 def test_other_weights_change_the_hash(folder: Path, tmp_path: Path):

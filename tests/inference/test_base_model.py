@@ -24,6 +24,12 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.parametrize("name", [None, "", 3])
+def test_a_base_model_is_named_by_a_text_or_a_path(name: object):
+    with pytest.raises(BaseModelError, match=rf"named by a text or a path, got {name!r}\. The bundled one is 'SmolLM2"):
+        resolve_base_model(name)
+
+
 def test_the_bundled_name_is_a_complete_folder_with_its_name_on_the_hub(bundled_base: BaseModel):
     assert bundled_base.name == BUNDLED_MODEL == "SmolLM2-135M-Instruct"
     assert bundled_base.canonical_name == "HuggingFaceTB/SmolLM2-135M-Instruct"

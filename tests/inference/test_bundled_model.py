@@ -6,7 +6,9 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -136,11 +138,28 @@ def test_a_killed_conversion_leaves_nothing_that_is_taken_for_a_model(tmp_path: 
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     assert b"Converting the bundled model SmolLM2-135M-Instruct once, into" in killed.stderr
-    left = list((tmp_path / CACHE_NAME).iterdir())
+    left = [entry for entry in (tmp_path / CACHE_NAME).iterdir() if entry.is_dir()]
     assert len(left) == 1
     assert left[0].name.startswith(".")
     assert (left[0] / "model.safetensors").is_file()
     assert not is_complete(left[0])
+
+
+def test_of_two_first_runs_one_converts_and_the_other_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    converted = []
+
+    def convert(gguf: Path, target: Path) -> None:
+        converted.append(target)
+        time.sleep(0.5)
+        target.mkdir()
+        (target / "conversion.json").write_text('{"files": {}}')
+
+    monkeypatch.setattr(bundled_model, "_convert", convert)
+    with ThreadPoolExecutor(2) as pool:
+        paths = list(pool.map(lambda _: bundled_model_path(), range(2)))
+    assert converted == [paths[0]]
+    assert paths[0] == paths[1]
 
 
 def test_a_missing_package_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
@@ -193,7 +212,8 @@ def test_a_real_conversion_gives_the_weights_of_the_gguf_file(
     folder = bundled_model_path()
     assert folder.is_relative_to(tmp_path)
     assert is_complete(folder)
-    assert [entry.name for entry in folder.parent.iterdir()] == [folder.name]
+    assert [entry.name for entry in folder.parent.iterdir() if entry.is_dir()] == [folder.name]
+    assert {file.stat().st_mode & 0o777 for file in folder.iterdir()} == {folder.stat().st_mode & 0o666}
     assert capfd.readouterr().out == ""
 
     source = {tensor.name: tensor for tensor in GGUFReader(bundled_model._gguf_path()).tensors}

@@ -172,7 +172,22 @@ def test_an_adapter_with_a_tokenizer_brings_all_of_it(base: Path, tmp_path: Path
     settings = json.loads((base / "tokenizer_config.json").read_text()) | {"model_max_length": 77}
     (own / "tokenizer_config.json").write_text(json.dumps(settings))
     merge_lora_to_base_model(base, own, output, dtype="float32")
+    (base / "special_tokens_map.json").write_text("{}")
+    merge_lora_to_base_model(base, own, output, dtype="float32", overwrite=True)
+    (base / "special_tokens_map.json").unlink()
     assert AutoTokenizer.from_pretrained(output).model_max_length == 77
+    assert "special_tokens_map.json" not in names(output)
+    # The adapter brings no template, so the base's is better than none.
+    assert (output / "chat_template.jinja").read_text() == TEMPLATE
+
+
+def test_a_template_in_an_adapters_tokenizer_configuration_wins(base: Path, tmp_path: Path, output: Path):
+    own = save_adapter(base, tmp_path / "own")
+    (own / "tokenizer.json").write_bytes((base / "tokenizer.json").read_bytes())
+    settings = json.loads((base / "tokenizer_config.json").read_text()) | {"chat_template": OTHER_TEMPLATE}
+    (own / "tokenizer_config.json").write_text(json.dumps(settings))
+    merge_lora_to_base_model(base, own, output, dtype="float32")
+    assert AutoTokenizer.from_pretrained(output).chat_template == OTHER_TEMPLATE
 
 
 def test_the_provenance_says_what_was_merged_and_how_well(base: Path, adapter: Path, output: Path):
@@ -220,6 +235,16 @@ def test_the_same_merge_again_is_returned_without_work(
     first = merge_lora_to_base_model(base, adapter, output, dtype="float32")
     no_work()
     assert merge_lora_to_base_model(base, adapter, output, dtype="float32") == first
+
+
+def test_a_base_that_was_trained_on_in_place_is_another(base: Path, adapter: Path, tmp_path: Path, output: Path):
+    own = tmp_path / "copy" / base.name
+    shutil.copytree(base, own)
+    merge_lora_to_base_model(own, adapter, output, dtype="float32")
+    tensors = load_file(own / "model.safetensors")
+    save_file({name: tensor * 2 for name, tensor in tensors.items()}, own / "model.safetensors", {"format": "pt"})
+    with pytest.raises(MergeError, match="exists and holds a merge of tiny-adapter as float32"):
+        merge_lora_to_base_model(own, adapter, output, dtype="float32")
 
 
 @pytest.mark.parametrize("other", ["adapter", "dtype"])

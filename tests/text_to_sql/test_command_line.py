@@ -76,7 +76,7 @@ def test_answers_are_json_only_if_asked_for(
 @pytest.mark.parametrize(
     ("error", "message"),
     [
-        (AdapterError("x", ["It is bad."]), "error: LoRA adapter x cannot be served:\n  - It is bad."),
+        (AdapterError("x", ["It is bad."]), "error: LoRA adapter x cannot be used:\n  - It is bad."),
         (DatabaseFileError("There is no database file x."), "error: There is no database file x.\n"),
         (PermissionError(13, "Permission denied", "/x"), "error: [Errno 13] Permission denied: '/x'\n"),
     ],
