@@ -14,7 +14,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import safe_open
 
 from inference.adapter import WEIGHTS_FILE, Adapter, read_adapter
@@ -26,7 +25,7 @@ from inference.tokenizer_files import TEMPLATE_FILE, TOKENIZER_FILES, brings_tok
 
 PROVENANCE_FILE = "merge_provenance.json"
 _GENERATION_FILE = "generation_config.json"
-_DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
+_DTYPES = ("bfloat16", "float16", "float32")
 _CHECK_TEXTS = (
     "The quick brown fox jumps over the lazy dog.",
     "SELECT name, COUNT(*) FROM city WHERE population > 1000000 GROUP BY name",
@@ -121,6 +120,7 @@ def _require_same_merge(output: Path, origin: dict[str, str]) -> None:
 
 
 def _load(base: BaseModel, adapter: Adapter) -> Any:
+    import torch
     from peft import PeftModel, get_peft_model_state_dict
     from transformers import AutoModelForCausalLM
 
@@ -147,11 +147,13 @@ def _check_names(adapter: Adapter, expected: set[str]) -> None:
 
 
 def _save_merged(base: BaseModel, adapter: Adapter, folder: Path, dtype: str) -> None:
+    import torch
+
     merged = _load(base, adapter).merge_and_unload()
     for name, parameter in merged.named_parameters():
         if not parameter.isfinite().all():
             raise MergeError(f"The merge gave values that are not finite in {name}: the adapter is damaged.")
-    merged.to(_DTYPES[dtype]).save_pretrained(folder)
+    merged.to(getattr(torch, dtype)).save_pretrained(folder)
     _copy_companions(base, adapter, folder)
 
 
@@ -185,6 +187,7 @@ def _base_file(base: BaseModel, name: str) -> Path | None:
 
 
 def _verify(base: BaseModel, adapter: Adapter, folder: Path, dtype: str) -> MergeCheck:
+    import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(folder)

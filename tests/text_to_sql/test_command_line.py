@@ -126,7 +126,7 @@ def test_a_cache_folder_that_cannot_be_made_is_an_error_without_a_traceback(tmp_
 
 def test_help_needs_no_library_that_is_slow_to_import() -> None:
     code = (
-        "import sys, text_to_sql.command_line\n"
+        "import sys, vllm_offline_inference, text_to_sql.command_line\n"
         "print({'torch', 'vllm', 'transformers', 'peft', 'faker', 'numpy'} & set(sys.modules))\n"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
