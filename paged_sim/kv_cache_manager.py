@@ -1,6 +1,6 @@
 """Block tables: which blocks hold the tokens of which request."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from paged_sim.block import Block
 from paged_sim.block_pool import BlockPool
@@ -53,7 +53,12 @@ class KVCacheManager:
 
     def block_ids(self, request_id: str) -> list[int]:
         """Returns the request's block table; empty when it holds no blocks."""
-        return [block.block_id for block in self._tables.get(request_id, ())]
+        return self.ids(self._tables.get(request_id, ()))
+
+    @staticmethod
+    def ids(blocks: Iterable[Block]) -> list[int]:
+        """Returns the ids of blocks."""
+        return [block.block_id for block in blocks]
 
     def get_computed_blocks(self, request: Request) -> tuple[list[Block], int]:
         """Looks up the longest prefix that is cached; nothing changes.
@@ -79,7 +84,7 @@ class KVCacheManager:
 
         A hit block that is in no table counts too: adopting it takes it out of the free queue.
         """
-        num_held = len(self._tables.get(request.request_id, ())) + len(hit_blocks)
+        num_held = self.num_blocks_held(request) + len(hit_blocks)
         num_new = max(-(-min(num_tokens, self.max_model_len) // self.block_size) - num_held, 0)
         return num_new + sum(block.ref_cnt == 0 for block in hit_blocks)
 
@@ -149,6 +154,10 @@ class KVCacheManager:
     def holds_blocks(self, request: Request) -> bool:
         """Whether the request has a block table."""
         return request.request_id in self._tables
+
+    def num_blocks_held(self, request: Request) -> int:
+        """Returns the length of the request's block table."""
+        return len(self._tables.get(request.request_id, ()))
 
     def reset_prefix_cache(self) -> bool:
         """Forgets all cached contents if no block is in use; returns whether it was done."""

@@ -42,11 +42,12 @@ class Scheduler:
 
     Args:
         config: sizes and limits.
+        manager_class: what keeps the block tables.
     """
 
-    def __init__(self, config: SchedulerConfig) -> None:
+    def __init__(self, config: SchedulerConfig, manager_class: type[KVCacheManager] = KVCacheManager) -> None:
         self.config = config
-        self.manager = KVCacheManager(
+        self.manager = manager_class(
             config.num_blocks, config.block_size, config.enable_caching, config.max_model_len, config.watermark
         )
         self.requests: dict[str, Request] = {}
@@ -60,6 +61,12 @@ class Scheduler:
     def has_unfinished_requests(self) -> bool:
         """Whether anything runs or waits."""
         return bool(self.requests)
+
+    @property
+    def longest_chunk(self) -> int:
+        """Most tokens that one request may have in the next step; 0 is no limit, which a lone request always has."""
+        exists_other = len(self.running) + len(self.waiting) > 1
+        return self.config.long_prefill_token_threshold if exists_other else 0
 
     def add_request(self, request: Request) -> None:
         """Puts a request into the waiting line.
@@ -110,8 +117,7 @@ class Scheduler:
         step = SchedulerStep(preempted=self._preempted, finished=self._ended)
         self._preempted, self._ended = [], []
         num_preempted_before = len(step.preempted)
-        exists_other = len(self.running) + len(self.waiting) > 1
-        longest_chunk = self.config.long_prefill_token_threshold if exists_other else 0
+        longest_chunk = self.longest_chunk
         budget = self._schedule_running(step, self.config.max_num_batched_tokens, longest_chunk)
         if len(step.preempted) == num_preempted_before:
             self._schedule_waiting(step, budget, longest_chunk)
@@ -168,7 +174,7 @@ class Scheduler:
                 if victim is request:
                     return budget
             step.num_scheduled_tokens[request.request_id] = num_tokens
-            step.new_block_ids[request.request_id] = [block.block_id for block in new_blocks]
+            step.new_block_ids[request.request_id] = self.manager.ids(new_blocks)
             budget -= num_tokens
             index += 1
         return budget
@@ -193,7 +199,7 @@ class Scheduler:
                 return
             self._admit(self.waiting.pop(), num_hit_tokens)
             step.num_scheduled_tokens[request.request_id] = num_tokens
-            step.new_block_ids[request.request_id] = self.manager.block_ids(request.request_id)
+            step.new_block_ids[request.request_id] = self.manager.ids([*hit_blocks, *new_blocks])
             step.admitted.append(request.request_id)
             budget -= num_tokens
 

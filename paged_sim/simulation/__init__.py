@@ -1,0 +1,1 @@
+"""Whole traces run through the scheduler: step by step, or leaping to where something changes."""

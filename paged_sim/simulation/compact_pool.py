@@ -1,0 +1,131 @@
+"""The block pool in plain numbers, for simulations of millions of blocks.
+
+vLLM's free queue is one list: blocks without cached contents are put before all others, cached ones behind them. So it
+always consists of a stack followed by a line in order of last use, and both are built into Python: a list and an
+OrderedDict. Decisions are those of `BlockPool`; a test compares them.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+
+
+class CompactBlockPool:
+    """A `BlockPool` whose blocks are their ids.
+
+    Args:
+        num_blocks: all blocks, the null block included.
+        enable_caching: whether the contents of full blocks are remembered.
+    """
+
+    def __init__(self, num_blocks: int, enable_caching: bool) -> None:
+        self.num_usable_blocks = num_blocks - 1
+        self.num_free_blocks = self.num_usable_blocks
+        self.enable_caching = enable_caching
+        self._stack = list(range(num_blocks - 1, 0, -1))
+        self._cached_free: OrderedDict[int, None] = OrderedDict()
+        self._references = [0] * num_blocks
+        self._keys: list[int | None] = [None] * num_blocks
+        self._blocks: dict[int, int | dict[int, None]] = {}
+
+    @property
+    def usage(self) -> float:
+        """Share of the usable blocks that are in tables, 0 to 1."""
+        return 1.0 - self.num_free_blocks / self.num_usable_blocks
+
+    def free_block_ids(self) -> list[int]:
+        """Returns the free blocks, the one that is handed out next first."""
+        return [*reversed(self._stack), *self._cached_free]
+
+    def cached_block_ids(self) -> list[int]:
+        """Returns the blocks whose contents can be hit, in ascending order."""
+        return [block for block, key in enumerate(self._keys) if key is not None]
+
+    def is_free(self, block: int) -> bool:
+        """Whether no table holds the block; known with caching only."""
+        return self._references[block] == 0
+
+    def cached_block(self, key: int) -> int | None:
+        """Returns the block that has held these contents longest, or None."""
+        found = self._blocks.get(key)
+        return next(iter(found)) if type(found) is dict else found
+
+    def get_new_blocks(self, n: int) -> list[int]:
+        """Hands out the first `n` free blocks; there must be as many."""
+        self.num_free_blocks -= n
+        stack = self._stack
+        if len(stack) >= n:
+            blocks = stack[: -n - 1 : -1]
+            del stack[len(stack) - n :]
+        else:
+            blocks = stack[::-1]
+            stack.clear()
+            blocks += self._evict(n - len(blocks))
+        if self.enable_caching:
+            references = self._references
+            for block in blocks:
+                references[block] = 1
+        return blocks
+
+    def touch(self, blocks: Iterable[int]) -> None:
+        """Adds a reference to each block, taking it out of the free ones if it was there."""
+        for block in blocks:
+            if self._references[block] == 0:
+                del self._cached_free[block]
+                self.num_free_blocks -= 1
+            self._references[block] += 1
+
+    def free_table(self, table: list[int]) -> None:
+        """Drops a reference to each block of a table, its end first."""
+        if not self.enable_caching:
+            self._stack += table
+            self.num_free_blocks += len(table)
+            return
+        references, keys, cached_free = self._references, self._keys, self._cached_free
+        uncached = []
+        num_shared = 0
+        for block in reversed(table):
+            references[block] -= 1
+            if references[block]:
+                num_shared += 1
+            elif keys[block] is None:
+                uncached.append(block)
+            else:
+                cached_free[block] = None
+        self._stack += reversed(uncached)
+        self.num_free_blocks += len(table) - num_shared
+
+    def cache_block(self, block: int, key: int) -> None:
+        """Remembers the contents of a block that is full."""
+        self._keys[block] = key
+        found = self._blocks.setdefault(key, block)
+        if type(found) is dict:
+            found[block] = None
+        elif found != block:
+            self._blocks[key] = {found: None, block: None}
+
+    def reset_prefix_cache(self) -> bool:
+        """Forgets all contents if no block is in use; returns whether it was done."""
+        if self.num_free_blocks != self.num_usable_blocks:
+            return False
+        self._stack = self.free_block_ids()[::-1]
+        self._cached_free.clear()
+        self._blocks.clear()
+        self._keys = [None] * len(self._keys)
+        return True
+
+    def _evict(self, n: int) -> list[int]:
+        keys, blocks, popitem = self._keys, self._blocks, self._cached_free.popitem
+        evicted = []
+        for _ in range(n):
+            block = popitem(last=False)[0]
+            key = keys[block]
+            keys[block] = None
+            found = blocks[key]
+            if type(found) is dict:
+                del found[block]
+                if not found:
+                    del blocks[key]
+            else:
+                del blocks[key]
+            evicted.append(block)
+        return evicted

@@ -1,0 +1,136 @@
+"""Leaping gives the decisions, statistics and times of the step-by-step run, for any workload."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from paged_sim import SchedulerConfig
+from paged_sim.simulation.cost_model import CostModel
+from paged_sim.simulation.run import Event, Recording
+from paged_sim.simulation.simulate import SimulationResult, simulate
+from paged_sim.workload.trace import Segment, TraceRequest
+
+
+@dataclass
+class Workload:
+    """A drawn simulation."""
+
+    config: SchedulerConfig
+    trace: list[TraceRequest]
+    cost: CostModel
+    max_concurrency: int | None
+
+
+@dataclass
+class Log:
+    """Collects events."""
+
+    events: list[Event] = field(default_factory=list)
+
+
+@st.composite
+def workloads(draw: st.DrawFn) -> Workload:
+    block_size = draw(st.sampled_from([1, 2, 3, 4, 16]))
+    num_blocks = draw(st.integers(4, 60))
+    capacity = (num_blocks - 1) * block_size
+    max_model_len = max(2, min(capacity, draw(st.sampled_from([24, 60, 1000]))))
+    max_num_seqs = draw(st.sampled_from([1, 2, 5, 16]))
+    chunked = draw(st.booleans())
+    least = max(max_num_seqs, 1 if chunked else max_model_len)
+    config = SchedulerConfig(
+        num_blocks=num_blocks,
+        block_size=block_size,
+        max_num_seqs=max_num_seqs,
+        max_num_batched_tokens=least + draw(st.sampled_from([0, 3, 20, 500])),
+        max_model_len=max_model_len,
+        enable_chunked_prefill=chunked,
+        enable_caching=draw(st.booleans()),
+        policy=draw(st.sampled_from(["fcfs", "priority"])),
+        watermark=draw(st.sampled_from([0.0, 0.1, 0.3])),
+        long_prefill_token_threshold=draw(st.sampled_from([0, 0, min(3, max_model_len)])),
+        scheduler_reserve_full_isl=draw(st.booleans()),
+    )
+    cost = CostModel(
+        step_ps=draw(st.sampled_from([0, 7])),
+        seq_ps=draw(st.sampled_from([0, 2])),
+        weights_ps=draw(st.integers(1, 300)),
+        kv_token_ps=draw(st.integers(0, 9)),
+        token_ps=draw(st.integers(0, 20)),
+        pair_ps=draw(st.integers(0, 9)),
+    )
+    trace = draw(traces(max_model_len - 1))
+    return Workload(config, trace, cost, draw(st.sampled_from([None, None, 1, 3, 8])))
+
+
+@st.composite
+def traces(draw: st.DrawFn, longest: int) -> list[TraceRequest]:
+    requests: list[TraceRequest] = []
+    arrival_ps = 0
+    for index in range(draw(st.integers(1, 14))):
+        arrival_ps += draw(st.sampled_from([0, 0, 1, 200, 3000]))
+        name = f"{index:02}"
+        output = Segment(f"{name}/answer", draw(st.sampled_from([1, 2, 7, 20, 45])))
+        lived_ps = draw(st.sampled_from([None, None, None, 0, 900, 5000]))
+        request = TraceRequest(
+            request_id=name,
+            prompt=_prompt(draw, name, longest, requests),
+            output=output,
+            arrival_time=arrival_ps / 1e12,
+            abort_time=None if lived_ps is None else (arrival_ps + lived_ps) / 1e12,
+            priority=draw(st.integers(0, 2)),
+            lora_name=draw(st.sampled_from([None, None, None, "a"])),
+            cache_salt=draw(st.sampled_from([None, None, None, "s"])),
+        )
+        requests.append(request)
+    return requests
+
+
+def _prompt(draw: st.DrawFn, name: str, longest: int, earlier: list[TraceRequest]) -> tuple[Segment, ...]:
+    own = Segment(name, draw(st.sampled_from([1, 3, 8, 17, 40])))
+    system = Segment("system", draw(st.sampled_from([4, 16, 17])))
+    shapes = [(own,), (system,), (system, own)]
+    if earlier:
+        chat = draw(st.sampled_from(earlier))
+        shapes += [chat.prompt, (*chat.prompt, chat.output, own)]
+    prompt: list[Segment] = []
+    for segment in draw(st.sampled_from(shapes)):
+        room = longest - sum(part.length for part in prompt)
+        if room > 0:
+            prompt.append(Segment(segment.name, min(segment.length, room)))
+    return tuple(prompt)
+
+
+def _run(workload: Workload, leap: bool) -> tuple[SimulationResult, list[Event]]:
+    log = Log()
+    result = simulate(
+        workload.trace,
+        workload.config,
+        cost=workload.cost,
+        max_concurrency=workload.max_concurrency,
+        leap=leap,
+        recording=Recording(timeline=True, observer=log.events.append),
+    )
+    return result, log.events
+
+
+def _first_difference(found: Sequence[Any], expected: Sequence[Any]) -> str | None:
+    for index, (left, right) in enumerate(zip_longest(found, expected)):
+        if left != right:
+            return f"at {index}: {left} instead of {right}"
+    return None
+
+
+@settings(max_examples=500, deadline=None)
+@given(workloads())
+def test_leaping_equals_step_by_step(workload: Workload) -> None:
+    expected, expected_events = _run(workload, leap=False)
+    result, events = _run(workload, leap=True)
+    # pytest would compare long lists character by character.
+    assert _first_difference(events, expected_events) is None
+    assert _first_difference(result.timeline, expected.timeline) is None
+    assert result.totals == expected.totals
+    assert result == expected
