@@ -61,8 +61,8 @@ class CompactKVCacheManager(KVCacheManager):
         num_held = len(table) + len(new_computed_blocks)
         num_new = max(0, -(-num_tokens // self.block_size) - num_held)
         room = pool.num_free_blocks
-        for block in new_computed_blocks:
-            room -= pool.is_free(block)
+        if new_computed_blocks:
+            room -= pool.num_free_among(new_computed_blocks)
         if has_scheduled_reqs and request.status is not RequestStatus.RUNNING:
             room -= self.watermark_blocks
         if num_new > room:
@@ -86,12 +86,9 @@ class CompactKVCacheManager(KVCacheManager):
         request.num_cached_blocks = 0
 
     def _cache_full_blocks(self, request: ReplayedRequest, num_full: int) -> None:
-        cache_block = self.pool.cache_block
         first = request.num_cached_blocks
         if num_full > first:
-            keys = request.block_keys(self.block_size)[first:num_full]
-            for block, key in zip(request.table[first:num_full], keys, strict=True):
-                cache_block(block, key)
+            self.pool.cache_blocks(request.table[first:num_full], request.block_keys(self.block_size)[first:num_full])
             request.num_cached_blocks = num_full
 
     def block_ids(self, request_id: str) -> list[int]:

@@ -23,7 +23,8 @@ class CompactBlockPool:
         self.enable_caching = enable_caching
         self._stack = list(range(num_blocks - 1, 0, -1))
         self._cached_free: OrderedDict[int, None] = OrderedDict()
-        self._references = [0] * num_blocks
+        # References beyond the first of blocks in use; most blocks are never here.
+        self._shared: dict[int, int] = {}
         self._keys: list[int | None] = [None] * num_blocks
         self._blocks: dict[int, int | dict[int, None]] = {}
 
@@ -40,9 +41,9 @@ class CompactBlockPool:
         """Returns the blocks whose contents can be hit, in ascending order."""
         return [block for block, key in enumerate(self._keys) if key is not None]
 
-    def is_free(self, block: int) -> bool:
-        """Whether no table holds the block; known with caching only."""
-        return self._references[block] == 0
+    def num_free_among(self, cached_blocks: Iterable[int]) -> int:
+        """Returns how many of these blocks with cached contents are in no table."""
+        return sum(block in self._cached_free for block in cached_blocks)
 
     def cached_block(self, key: int) -> int | None:
         """Returns the block that has held these contents longest, or None."""
@@ -60,48 +61,57 @@ class CompactBlockPool:
             blocks = stack[::-1]
             stack.clear()
             blocks += self._evict(n - len(blocks))
-        if self.enable_caching:
-            references = self._references
-            for block in blocks:
-                references[block] = 1
         return blocks
 
-    def touch(self, blocks: Iterable[int]) -> None:
+    def touch(self, cached_blocks: Iterable[int]) -> None:
         """Adds a reference to each block, taking it out of the free ones if it was there."""
-        for block in blocks:
-            if self._references[block] == 0:
+        for block in cached_blocks:
+            if block in self._cached_free:
                 del self._cached_free[block]
                 self.num_free_blocks -= 1
-            self._references[block] += 1
+            else:
+                self._shared[block] = self._shared.get(block, 0) + 1
 
     def free_table(self, table: list[int]) -> None:
         """Drops a reference to each block of a table, its end first."""
         if not self.enable_caching:
             self._stack += table
-            self.num_free_blocks += len(table)
-            return
-        references, keys, cached_free = self._references, self._keys, self._cached_free
-        uncached = []
-        num_shared = 0
-        for block in reversed(table):
-            references[block] -= 1
-            if references[block]:
-                num_shared += 1
-            elif keys[block] is None:
-                uncached.append(block)
-            else:
-                cached_free[block] = None
-        self._stack += reversed(uncached)
-        self.num_free_blocks += len(table) - num_shared
+        else:
+            if self._shared:
+                table = self._drop_shared(table)
+            keys = self._keys
+            uncached = [block for block in table if keys[block] is None]
+            self._stack += uncached
+            # A block that is not full is the last one.
+            cached = table[: len(table) - len(uncached)]
+            cached.reverse()
+            self._cached_free.update(dict.fromkeys(cached))
+        self.num_free_blocks += len(table)
 
-    def cache_block(self, block: int, key: int) -> None:
-        """Remembers the contents of a block that is full."""
-        self._keys[block] = key
-        found = self._blocks.setdefault(key, block)
-        if type(found) is dict:
-            found[block] = None
-        elif found != block:
-            self._blocks[key] = {found: None, block: None}
+    def _drop_shared(self, table: list[int]) -> list[int]:
+        shared = self._shared
+        unshared = []
+        for block in table:
+            if block not in shared:
+                unshared.append(block)
+            elif shared[block] == 1:
+                del shared[block]
+            else:
+                shared[block] -= 1
+        return unshared
+
+    def cache_blocks(self, full_blocks: Iterable[int], contents: Iterable[int]) -> None:
+        """Remembers the contents of blocks that are full."""
+        keys, blocks = self._keys, self._blocks
+        for block, key in zip(full_blocks, contents, strict=True):
+            keys[block] = key
+            found = blocks.get(key)
+            if found is None:
+                blocks[key] = block
+            elif type(found) is dict:
+                found[block] = None
+            else:
+                blocks[key] = {found: None, block: None}
 
     def reset_prefix_cache(self) -> bool:
         """Forgets all contents if no block is in use; returns whether it was done."""

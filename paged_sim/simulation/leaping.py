@@ -12,6 +12,7 @@ numbers brought up to date before.
 
 import heapq
 from bisect import bisect_left
+from itertools import islice
 from typing import Any
 
 from paged_sim.request import RequestStatus
@@ -24,6 +25,8 @@ from paged_sim.simulation.run import TimelinePoint
 from paged_sim.simulation.step_by_step import StepByStepRun
 from paged_sim.workload.trace import TraceRequest
 
+Growth = list[tuple[ReplayedRequest, tuple[int, ...]]]
+
 
 class ReplayScheduler(Scheduler):
     """A `Scheduler` of replayed requests."""
@@ -31,6 +34,15 @@ class ReplayScheduler(Scheduler):
     def __init__(self, config: SchedulerConfig) -> None:
         super().__init__(config, CompactKVCacheManager)
         self._num_admissions = 0
+
+    @property
+    def can_admit(self) -> bool:
+        """Whether somebody waits and the limit of running requests is not reached."""
+        return bool(self.waiting) and len(self.running) < self.config.max_num_seqs
+
+    def preempt_latest(self) -> None:
+        """Preempts the request that was admitted last."""
+        self._preempt(self.running.pop(), [])
 
     def admit_waiting(self, step: SchedulerStep, num_running_tokens: int) -> None:
         """Admits who waits, in a step whose running requests take `num_running_tokens` of the budget."""
@@ -68,6 +80,7 @@ class LeapingRun(StepByStepRun):
         self._prefill: ReplayedRequest | None = None
         self._is_regular = True
         self._may_admit = True
+        self._num_preempted_now = 0
 
     def add(self, traced: TraceRequest) -> None:
         """Puts a request into the scheduler."""
@@ -76,7 +89,7 @@ class LeapingRun(StepByStepRun):
 
     def abort(self, request_id: str) -> int:
         """Ends a request; returns how many tokens it got."""
-        self._bring_up_to_date()
+        self._bring_all_up_to_date()
         num_output_tokens = super().abort(request_id)
         self._look_anew()
         return num_output_tokens
@@ -85,28 +98,40 @@ class LeapingRun(StepByStepRun):
         """Takes a step, or as many as nothing changes in."""
         growing = self._growing[self._step % self._block_size]
         num_chunk_tokens = self._num_chunk_tokens() if self._prefill else 0
-        num_needed = len(growing) + (self._num_chunk_blocks(num_chunk_tokens) if num_chunk_tokens else 0)
-        if not self._is_regular or num_needed > self._pool.num_free_blocks:
+        fits = len(growing) + self._num_chunk_blocks(num_chunk_tokens) <= self._pool.num_free_blocks
+        if not self._is_regular or not (fits or self.config.policy == "fcfs"):
             self._reference_step()
         elif growing or self._prefill or (num_steps := self._num_quiet_steps()) < 2:
-            self._calm_step(growing, num_chunk_tokens)
+            self._regular_step(growing, num_chunk_tokens, fits)
         else:
             self._leap(num_steps)
 
-    # A step in which every running request gets its tokens
+    # A step in which every running request gets its tokens or is preempted
 
-    def _calm_step(self, growing: list[ReplayedRequest], num_chunk_tokens: int) -> None:
+    def _regular_step(self, growing: list[ReplayedRequest], num_chunk_tokens: int, fits: bool) -> None:
         start_ps = self.clock_ps
-        num_requests = num_seqs = num_tokens = self._num_decoding
-        num_context = num_pairs = self._num_context
-        self._grow(growing)
+        grown = self._grow(growing) if fits else self._grow_by_preempting(growing)
         if self._caching:
             self._fill(self._growing[(self._step + 1) % self._block_size])
-        joining = self._chunk(num_chunk_tokens) if num_chunk_tokens else []
-        if self._may_admit and self.scheduler.waiting:
-            joining += self._admit(num_tokens + num_chunk_tokens)
+        joining = self._chunk(num_chunk_tokens, grown) if self._prefill and num_chunk_tokens else []
+        num_tokens = self._num_decoding + sum(num_new for _, num_new in joining)
+        self._num_unfilled -= self._num_decoding
+        if self.recording.observer:
+            for request, blocks in grown:
+                self._observe("grow", request.request_id, blocks)
+        if self._may_admit and self.scheduler.can_admit and self._num_preempted_now == 0:
+            joining += self._admit_waiting(num_tokens)
+        self._count_regular_step(joining, start_ps)
+        self._finish_due()
+        self._step += 1
+        for request, _ in joining:
+            self._join(request)
+        self.totals.num_steps += 1
+
+    def _count_regular_step(self, joining: list[tuple[ReplayedRequest, int]], start_ps: int) -> None:
+        num_tokens = num_seqs = self._num_decoding
+        num_context = num_pairs = self._num_context
         for request, num_new in joining:
-            num_requests += 1
             num_tokens += num_new
             num_seqs += request.num_computed_tokens == request.num_tokens
             num_context += request.num_computed_tokens
@@ -114,27 +139,57 @@ class LeapingRun(StepByStepRun):
         self.clock_ps += self.cost.step_time_ps(num_tokens, num_seqs, num_context, num_pairs)
         num_used = self._pool.num_usable_blocks - self._pool.num_free_blocks
         self.totals.sum_unfilled_slots += self._num_unfilled
-        self._count_steps(1, num_requests, num_tokens, num_used)
+        self._count_steps(1, self._num_decoding + len(joining), num_tokens, num_used)
         self._add_timeline_point(start_ps, num_tokens, num_used, self._num_unfilled)
-        self._finish_due()
-        self._step += 1
-        for request, _ in joining:
-            self._join(request)
-        self.totals.num_steps += 1
 
-    def _grow(self, growing: list[ReplayedRequest]) -> None:
-        self._num_unfilled += len(growing) * self._block_size - self._num_decoding
-        if growing:
-            for request, block in zip(growing, self._pool.get_new_blocks(len(growing)), strict=True):
-                request.table.append(block)
-                self._observe("grow", request.request_id, (block,))
+    def _grow(self, growing: list[ReplayedRequest]) -> Growth:
+        self._num_preempted_now = 0
+        if not growing:
+            return []
+        self._num_unfilled += len(growing) * self._block_size
+        blocks = self._pool.get_new_blocks(len(growing))
+        for request, block in zip(growing, blocks, strict=True):
+            request.table.append(block)
+        if self.recording.observer:
+            return [(request, (block,)) for request, block in zip(growing, blocks, strict=True)]
+        return []
+
+    def _grow_by_preempting(self, growing: list[ReplayedRequest]) -> Growth:
+        """Gives each its block in turn; whenever none is left, the latest admitted request loses all of its own."""
+        grown: Growth = []
+        num_preempted = 0
+        needy = list(growing)
+        while needy:
+            num_blocks = min(len(needy), self._pool.num_free_blocks)
+            grown += self._grow(needy[:num_blocks])
+            needy = needy[num_blocks:]
+            if needy:
+                self._preempt_latest()
+                num_preempted += 1
+                needy = [request for request in needy if request.status is RequestStatus.RUNNING]
+        self._num_preempted_now = num_preempted
+        return grown
+
+    def _preempt_latest(self) -> None:
+        victim = self.scheduler.running[-1]
+        if victim is self._prefill:
+            self._prefill = None
+        else:
+            self._bring_up_to_date(victim)
+            self._growing[(1 - victim.token_offset) % self._block_size].remove(victim)
+            self._num_decoding -= 1
+            self._num_context -= victim.num_tokens
+        self._num_unfilled -= len(victim.table) * self._block_size - victim.num_computed_tokens
+        self.scheduler.preempt_latest()
+        self._observe("preempt", victim.request_id)
+        self._record_preemption(victim.request_id)
+        self._may_admit = True
 
     def _fill(self, filling: list[ReplayedRequest]) -> None:
         if filling:
-            cache_block = self._pool.cache_block
-            for request in filling:
-                last = len(request.table) - 1
-                cache_block(request.table[last], request.keys[last])
+            blocks = [request.table[-1] for request in filling]
+            keys = [next(request.next_keys) for request in filling]
+            self._pool.cache_blocks(blocks, keys)
             self._may_admit = True
 
     def _num_chunk_tokens(self) -> int:
@@ -144,21 +199,27 @@ class LeapingRun(StepByStepRun):
         return min(request.num_tokens - request.num_computed_tokens, budget, longest)
 
     def _num_chunk_blocks(self, num_tokens: int) -> int:
+        if not num_tokens:
+            return 0
         request = self._prefill
-        num_blocks = -(-(request.num_computed_tokens + num_tokens) // self._block_size)
-        return num_blocks - len(request.table)
+        return -(-(request.num_computed_tokens + num_tokens) // self._block_size) - len(request.table)
 
-    def _chunk(self, num_tokens: int) -> list[tuple[ReplayedRequest, int]]:
-        request, self._prefill = self._prefill, None
+    def _chunk(self, num_tokens: int, grown: Growth) -> list[tuple[ReplayedRequest, int]]:
+        request = self._prefill
         new_blocks = self.scheduler.manager.allocate_slots(request, num_tokens)
+        if new_blocks is None:
+            self._preempt_latest()
+            self._num_preempted_now += 1
+            return []
+        self._prefill = None
         if new_blocks:
-            self._observe("grow", request.request_id, new_blocks)
+            grown.append((request, tuple(new_blocks)))
         request.num_computed_tokens += num_tokens
         self._num_unfilled += len(new_blocks) * self._block_size - num_tokens
         self._may_admit = True
         return [(request, num_tokens)]
 
-    def _admit(self, num_running_tokens: int) -> list[tuple[ReplayedRequest, int]]:
+    def _admit_waiting(self, num_running_tokens: int) -> list[tuple[ReplayedRequest, int]]:
         step = SchedulerStep()
         self.scheduler.admit_waiting(step, num_running_tokens)
         admitted = []
@@ -176,7 +237,9 @@ class LeapingRun(StepByStepRun):
         self._num_context += self._num_decoding
         ends = self._ends
         while ends and ends[0][0] == self._step:
-            request = heapq.heappop(ends)[2]
+            _, admission, request = heapq.heappop(ends)
+            if request.status is not RequestStatus.RUNNING or request.admission != admission:
+                continue
             self._num_decoding -= 1
             self._num_context -= request.num_final_tokens
             self._growing[(1 - request.token_offset) % self._block_size].remove(request)
@@ -204,9 +267,7 @@ class LeapingRun(StepByStepRun):
     # Steps in which nothing changes
 
     def _num_quiet_steps(self) -> int:
-        scheduler = self.scheduler
-        may_admit = self._may_admit and scheduler.waiting and len(scheduler.running) < self.config.max_num_seqs
-        if may_admit or not self._num_decoding:
+        if not self._num_decoding or (self._may_admit and self.scheduler.can_admit):
             return 1
         crossing = next(j for j in range(1, self._block_size + 1) if self._growing[(self._step + j) % self._block_size])
         num_steps = min(crossing - 1 if self._caching else crossing, self._ends[0][0] - self._step)
@@ -254,7 +315,7 @@ class LeapingRun(StepByStepRun):
     # What one step needs from the reference
 
     def _reference_step(self) -> None:
-        self._bring_up_to_date()
+        self._bring_all_up_to_date()
         super().advance()
         self._step += 1
         self._look_anew()
@@ -262,12 +323,15 @@ class LeapingRun(StepByStepRun):
     def _sample(self, request: ReplayedRequest) -> int:
         return 0
 
-    def _bring_up_to_date(self) -> None:
+    def _bring_up_to_date(self, request: ReplayedRequest) -> None:
+        request.num_tokens = self._step + request.token_offset
+        request.num_computed_tokens = request.num_tokens - 1
+        request.num_cached_blocks = request.num_computed_tokens // self._block_size
+
+    def _bring_all_up_to_date(self) -> None:
         for decoding in self._growing:
             for request in decoding:
-                request.num_tokens = self._step + request.token_offset
-                request.num_computed_tokens = request.num_tokens - 1
-                request.num_cached_blocks = request.num_computed_tokens // self._block_size if self._caching else 0
+                self._bring_up_to_date(request)
 
     def _look_anew(self) -> None:
         for decoding in self._growing:
@@ -288,6 +352,8 @@ class LeapingRun(StepByStepRun):
     def _start_decoding(self, request: ReplayedRequest) -> None:
         """Enters a request that lacks a single token before step `self._step`."""
         request.token_offset = request.num_tokens - self._step
+        if self._caching:
+            request.next_keys = islice(request.keys, request.num_computed_tokens // self._block_size, None)
         last_step = request.num_final_tokens - request.token_offset - 1
         heapq.heappush(self._ends, (last_step, request.admission, request))
         self._growing[(1 - request.token_offset) % self._block_size].append(request)

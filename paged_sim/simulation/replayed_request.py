@@ -1,5 +1,7 @@
 """A request whose answer is known beforehand, so its tokens need only be counted."""
 
+from collections.abc import Iterator
+
 from paged_sim.request import RequestStatus
 from paged_sim.simulation.block_keys import block_keys
 from paged_sim.workload.trace import TraceRequest
@@ -21,6 +23,7 @@ class ReplayedRequest:
         "admission",
         "arrival_time",
         "keys",
+        "next_keys",
         "num_cached_blocks",
         "num_computed_tokens",
         "num_final_tokens",
@@ -48,6 +51,7 @@ class ReplayedRequest:
         self.status = RequestStatus.WAITING
         self.table: list[int] = []
         self.keys: list[int] = []
+        self.next_keys: Iterator[int] = iter(())
         self.admission = 0
         self.token_offset = 0
 
