@@ -10,7 +10,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import vllm
 from tqdm import tqdm
 
 Job = Callable[[], int]
@@ -40,6 +39,8 @@ def medians(samples: Mapping[str, list[float]]) -> dict[str, float]:
 
 def write_record(path: Path, command: str, samples: Mapping[str, list[float]], **facts: Any) -> None:
     """Writes raw samples, host and versions as JSON."""
+    import vllm
+
     host = {
         "cpu": _cpu_name(),
         "cores": len(os.sched_getaffinity(0)),

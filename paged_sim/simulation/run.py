@@ -85,16 +85,17 @@ class Run:
         self.timeline: list[TimelinePoint] = []
         self._rows: dict[str, int] = {}
 
-    def run(self, on_progress: Callable[[int], None] | None = None) -> None:
+    def run(self, stop_after: int | None = None, on_progress: Callable[[int], None] | None = None) -> None:
         """Runs to the end of the trace.
 
         Args:
+            stop_after: end earlier, when this many requests have ended.
             on_progress: is called now and then with the number of requests that ended so far.
 
         Raises:
             ValueError: the trace is not in the order of arrival, or the scheduler can never serve a request.
         """
-        while True:
+        while stop_after is None or self.totals.num_finished + self.totals.num_aborted < stop_after:
             self._meet_clients()
             if self.scheduler.has_unfinished_requests:
                 self.advance()

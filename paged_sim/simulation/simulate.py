@@ -1,8 +1,9 @@
 """Runs a trace through the scheduler."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from paged_sim.checks import require, require_integer
 from paged_sim.scheduler import Scheduler
 from paged_sim.scheduler_config import SchedulerConfig
 from paged_sim.simulation.cost_model import PS_PER_S, CostModel
@@ -43,6 +44,7 @@ def simulate(
     *,
     cost: CostModel | None = None,
     max_concurrency: int | None = None,
+    stop_after: int | None = None,
     leap: bool = True,
     recording: Recording | None = None,
     on_progress: Callable[[int], None] | None = None,
@@ -54,6 +56,8 @@ def simulate(
         config: sizes and limits of the scheduler.
         cost: how long steps take; None gives all the same time.
         max_concurrency: most requests under way at once; None sends each at its arrival time.
+        stop_after: end when this many requests have ended and leave the others where they are, so that a queue which
+            is never empty can be studied; None runs to the end of the trace.
         leap: do work for changes only. False takes every step on its own, with real tokens and hashes: the same
             result, hundreds of times slower.
         recording: what is kept besides the totals; None keeps the outcomes.
@@ -63,6 +67,8 @@ def simulate(
         ValueError: a value is out of its range, the trace is not in the order of arrival, or a request is longer than
             the KV cache or `max_model_len` allow.
     """
+    if stop_after is not None:
+        require_integer("stop_after", stop_after, 1)
     cost = cost or CostModel.fixed(DEFAULT_STEP_S)
     recording = recording or Recording()
     run: Run
@@ -70,7 +76,7 @@ def simulate(
         run = LeapingRun(ReplayScheduler(config), trace, cost, max_concurrency, recording)
     else:
         run = StepByStepRun(Scheduler(config), trace, cost, max_concurrency, recording)
-    run.run(on_progress)
+    run.run(stop_after, on_progress)
     pool = run.scheduler.manager.pool
     return SimulationResult(
         run.totals,
@@ -80,3 +86,26 @@ def simulate(
         pool.free_block_ids(),
         pool.cached_block_ids(),
     )
+
+
+def check_trace(trace: Sequence[TraceRequest], config: SchedulerConfig) -> None:
+    """Checks what a run would otherwise stumble over half-way.
+
+    Raises:
+        ValueError: the trace is empty or out of order, an id occurs twice, or a request is longer than the KV cache or
+            `max_model_len` allow; the message names the request.
+    """
+    require(len(trace) > 0, "trace", "at least one request", trace)
+    names: set[str] = set()
+    latest = 0.0
+    for request in trace:
+        require(request.request_id not in names, "request_id", "unique within the trace", request.request_id)
+        names.add(request.request_id)
+        require(request.arrival_time >= latest, "trace", "in the order of arrival_time", request.request_id)
+        latest = request.arrival_time
+        prompt = request.num_prompt_tokens
+        rule = f"shorter than max_model_len ({config.max_model_len} tokens)"
+        require(prompt < config.max_model_len, f"prompt of request {request.request_id!r}", rule, prompt)
+        longest = min(prompt + request.num_output_tokens, config.max_model_len) - 1
+        rule = f"at most the {config.num_usable_tokens} tokens of the KV cache"
+        require(longest <= config.num_usable_tokens, f"tokens of request {request.request_id!r}", rule, longest)

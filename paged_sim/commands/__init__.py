@@ -1,0 +1,1 @@
+"""The commands of `python -m paged_sim`, a module each."""

@@ -1,0 +1,151 @@
+"""`python -m paged_sim simulate`: latency, throughput and memory of a workload, over request rates.
+
+python -m paged_sim simulate --model Llama-3.1-8B-Instruct --device H100 --memory 40GiB --rate 4 8 16
+python -m paged_sim simulate --trace trace.jsonl --num-blocks 2048 --policy priority --json
+"""
+
+import argparse
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from paged_sim.scheduler_config import SchedulerConfig
+    from paged_sim.simulation.cost_model import CostModel
+    from paged_sim.simulation.serving import ServingReport
+
+HELP = "latency, throughput and memory of a workload, over request rates"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options; defaults are vLLM's where it has them."""
+    work = parser.add_argument_group("workload")
+    work.add_argument("--workload", default="sharegpt", help="a shipped one (sharegpt; `trace --list` names them)")
+    work.add_argument("--trace", metavar="FILE", help="JSON lines of `python -m paged_sim trace`, instead")
+    work.add_argument("--requests", type=int, default=1000, metavar="N", help="of a shipped workload (1000)")
+    work.add_argument("--rate", type=float, nargs="+", metavar="R", help="requests per second, one run each")
+    work.add_argument("--concurrency", type=int, metavar="N", help="most requests under way at once")
+    work.add_argument("--seed", type=int, default=0, help="of lengths and arrivals (0)")
+    machine = parser.add_argument_group("model and device")
+    machine.add_argument("--model", default="Llama-3.1-8B-Instruct", help="a known name, config.json, or a hub name")
+    machine.add_argument("--device", default="H100", help="a preset or a benchmark record (H100)")
+    machine.add_argument("--memory", default="40GiB", metavar="SIZE", help="for keys and values (40GiB)")
+    machine.add_argument("--num-blocks", type=int, metavar="N", help="in place of --memory")
+    machine.add_argument("--block-size", type=int, default=16, metavar="TOKENS", help="16")
+    limits = parser.add_argument_group("scheduler")
+    limits.add_argument("--max-num-seqs", type=int, default=256, metavar="N", help="256")
+    limits.add_argument("--max-num-batched-tokens", type=int, default=8192, metavar="N", help="8192")
+    limits.add_argument("--max-model-len", type=int, metavar="TOKENS", help="default: that of the model, if it fits")
+    limits.add_argument("--long-prefill-token-threshold", type=int, default=0, metavar="N", help="0: no limit")
+    limits.add_argument("--policy", default="fcfs", help="fcfs or priority")
+    limits.add_argument("--watermark", type=float, default=0.0, metavar="SHARE", help="0")
+    limits.add_argument("--no-prefix-caching", action="store_true")
+    limits.add_argument("--no-chunked-prefill", action="store_true")
+    parser.add_argument("--step-by-step", action="store_true", help="take every step on its own: the slow reference")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints a row for each rate; returns the exit code.
+
+    Raises:
+        ValueError: an option is out of its range, or a request does not fit.
+    """
+    config, cost = _config_and_cost(arguments)
+    rates = arguments.rate or [None]
+    if arguments.trace and arguments.rate:
+        raise ValueError("--rate is of a shipped workload; the requests of --trace have their arrival times")
+    reports = [_serve(arguments, rate, config, cost) for rate in rates]
+    if arguments.json:
+        runs = [{"rate": rate} | report.figures() for rate, report in zip(rates, reports, strict=True)]
+        print(json.dumps({"num_blocks": config.num_blocks, "block_size": config.block_size, "runs": runs}, indent=2))
+    else:
+        _print_table(rates, reports, config)
+    return 0
+
+
+def _config_and_cost(arguments: argparse.Namespace) -> "tuple[SchedulerConfig, CostModel]":
+    from paged_sim.scheduler_config import SchedulerConfig
+    from paged_sim.simulation.devices import find_device
+    from paged_sim.sizing.layout import KVCacheLayout
+    from paged_sim.sizing.model_source import load_model_shape
+    from paged_sim.sizing.sizes import parse_size
+
+    shape = load_model_shape(arguments.model)
+    layout = KVCacheLayout(shape=shape, block_size=arguments.block_size)
+    memory = parse_size(arguments.memory, "--memory")
+    num_blocks = arguments.num_blocks or memory // layout.bytes_per_block
+    capacity = max(num_blocks - 1, 1) * arguments.block_size
+    config = SchedulerConfig(
+        num_blocks=num_blocks,
+        block_size=arguments.block_size,
+        max_num_seqs=arguments.max_num_seqs,
+        max_num_batched_tokens=arguments.max_num_batched_tokens,
+        max_model_len=arguments.max_model_len or min(shape.default_max_model_len, capacity),
+        enable_chunked_prefill=not arguments.no_chunked_prefill,
+        enable_caching=not arguments.no_prefix_caching,
+        policy=arguments.policy,
+        watermark=arguments.watermark,
+        long_prefill_token_threshold=arguments.long_prefill_token_threshold,
+    )
+    if shape.num_parameters is None:
+        raise ValueError(
+            f"--model: the number of parameters of {shape.name} is unknown, and a step's time depends on it"
+        )
+    cost = find_device(arguments.device).cost_model(
+        num_parameters=shape.num_parameters,
+        kv_bytes_per_token=layout.bytes_per_token,
+        attention_width=shape.num_layers * shape.num_heads * shape.head_size,
+    )
+    return config, cost
+
+
+def _serve(
+    arguments: argparse.Namespace, rate: float | None, config: "SchedulerConfig", cost: "CostModel"
+) -> "ServingReport":
+    from tqdm import tqdm
+
+    from paged_sim.simulation.serving import serve
+    from paged_sim.workload.trace_file import load_trace
+    from paged_sim.workload.workloads import workload
+
+    if arguments.trace:
+        trace = list(load_trace(arguments.trace))
+    else:
+        trace = list(workload(arguments.workload, arguments.requests, rate, arguments.seed))
+    with tqdm(total=len(trace), desc="requests", leave=False) as bar:
+        return serve(
+            trace,
+            config,
+            cost,
+            max_concurrency=arguments.concurrency,
+            leap=not arguments.step_by_step,
+            on_progress=lambda done: bar.update(done - bar.n),
+        )
+
+
+def _print_table(rates: list[Any], reports: "list[ServingReport]", config: "SchedulerConfig") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"{config.num_blocks:,} blocks of {config.block_size} tokens; times: median (p99)")
+    table.add_column("requests/s", no_wrap=True)
+    for rate in rates:
+        table.add_column("trace" if rate is None else f"{rate:g}", justify="right", no_wrap=True)
+    columns = [_cells(report) for report in reports]
+    for name in columns[0]:
+        table.add_row(name, *(cells[name] for cells in columns))
+    Console().print(table)
+
+
+def _cells(report: "ServingReport") -> dict[str, str]:
+    latency, totals = report.latency, report.totals
+    times = {"queue": latency.queue_s, "TTFT": latency.ttft_s, "TPOT": latency.tpot_s, "end to end": latency.e2e_s}
+    return {
+        "served, requests/s": f"{latency.requests_per_s:.2f}",
+        "output, tokens/s": f"{latency.output_tokens_per_s:,.0f}",
+        **{f"{name}, ms": f"{1e3 * time.p50:,.0f} ({1e3 * time.p99:,.0f})" for name, time in times.items()},
+        "requests in a step": f"{totals.mean_batch:.1f}",
+        "KV used (peak)": f"{100 * report.mean_usage:.0f} % ({100 * report.peak_usage:.0f} %)",
+        "preemptions": f"{totals.num_preemptions:,}",
+        "prefix hits": f"{100 * totals.prefix_cache.hit_rate:.1f} %",
+    }

@@ -1,0 +1,84 @@
+"""The answers to the questions of users carry the right numbers."""
+
+from typing import Any
+
+from paged_sim.sizing.capacity import KVCacheCapacity
+from paged_sim.sizing.capacity_answers import (
+    answers_about_capacity,
+    does_max_model_len_fit,
+    how_many_of_my_requests_fit,
+)
+from paged_sim.sizing.device_memory import DeviceMemory, weights_per_device
+from paged_sim.sizing.layout import KVCacheLayout
+from paged_sim.sizing.layout_answers import answers_about_layout, issue_22291, what_do_requests_need
+from paged_sim.sizing.model_source import load_model_shape
+
+GIB = 2**30
+
+
+def layout_of(name: str, **options: Any) -> KVCacheLayout:
+    return KVCacheLayout(shape=load_model_shape(name), **options)
+
+
+def capacity_of(name: str, memory: int, max_model_len: int | None = None, **options: Any) -> KVCacheCapacity:
+    layout = layout_of(name, **options)
+    return KVCacheCapacity(
+        layout=layout, memory=memory, max_model_len=max_model_len or layout.shape.default_max_model_len
+    )
+
+
+def test_the_formula_of_issue_22291_is_28_times_too_much() -> None:
+    text = issue_22291().text
+    assert "2 x 3,584 x 28 x 8 = 1,605,632 bytes a token, 28 times the 57,344" in text
+    assert "7 times since 7 attention heads share a KV head, 4 times since" in text
+
+
+def test_the_formula_of_the_paper_is_right_for_opt_and_not_for_grouped_heads() -> None:
+    (formula, _) = answers_about_layout(layout_of("OPT-13B"))
+    assert "= 819,200, which is right here" in formula.text
+    (formula, _, mistake) = answers_about_layout(layout_of("Qwen2.5-7B", tensor_parallel_size=4))
+    assert "= 401,408, 7 times the 57,344 bytes" in formula.text
+    assert mistake == issue_22291()
+
+
+def test_half_a_block_stays_empty_in_each_block_table() -> None:
+    text = answers_about_layout(layout_of("Qwen2.5-7B"))[1].text
+    assert "With blocks of 16 tokens, 7.5 slots of a request's last block stay empty on average: 420 KiB" in text
+    text = answers_about_layout(layout_of("gemma-2-2b", block_size=32))[1].text
+    assert "15.5 slots of a request's last block stay empty on average in each of 2 block tables: 1.57 MiB" in text
+
+
+def test_a_length_that_does_not_fit_is_answered_with_the_longest_that_does() -> None:
+    # vLLM #2418: 229 blocks of 16 tokens.
+    capacity = capacity_of("Llama-2-7B", 230 * layout_of("Llama-2-7B").bytes_per_block)
+    assert "max_model_len 4,096 does not fit: at most 3,664 tokens" in does_max_model_len_fit(capacity).text
+    assert (
+        "It needs 257 blocks, the null block included (2.01 GiB); there are 230."
+        in does_max_model_len_fit(capacity).text
+    )
+
+
+def test_requests_of_given_lengths_are_answered() -> None:
+    capacity = capacity_of("Qwen2.5-7B-Instruct", 16 * GIB)
+    text = how_many_of_my_requests_fit(capacity, 1000, 5000).text
+    assert "A request of 1,000 + 5,000 tokens holds 375 blocks at its end" in text
+    assert "49 run to their end without a preemption" in text
+    text = what_do_requests_need(capacity.layout, 128, 1000, 5000).text
+    assert text.startswith("128 requests x 375 blocks + the null block = 48,001 blocks, 41.02 GiB")
+
+
+def test_all_answers_about_a_device_carry_its_numbers() -> None:
+    layout = layout_of("OPT-125m")
+    device = DeviceMemory(total=24 * 10**9, weights=weights_per_device(layout))
+    capacity = KVCacheCapacity(layout=layout, memory=device.kv_cache, max_model_len=2048)
+    texts = {answer.question: answer.text for answer in answers_about_capacity(capacity, device)}
+    assert "0.92 x 22.35 GiB = 20.56 GiB when it starts" in texts["Why does a small model fill the device?"]
+    assert "this is an upper bound" in texts["Why does a small model fill the device?"]
+    assert "max_model_len 2,048 takes 0.014 or more" in texts["Which gpu_memory_utilization?"]
+    assert "37,010 blocks of 16 tokens" in texts["Where does the number of blocks come from?"]
+
+
+def test_answers_about_mixed_layers_come_with_mixed_layers_only() -> None:
+    mixed = answers_about_capacity(capacity_of("gemma-3-27b-it", 32 * GIB))
+    assert "7 block tables (9 layers of window 1,024" in next(a.text for a in mixed if "odd" in a.question)
+    assert not any("odd" in answer.question for answer in answers_about_capacity(capacity_of("Llama-2-7B", 8 * GIB)))
