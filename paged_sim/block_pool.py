@@ -45,6 +45,11 @@ class BlockPool:
         return self.num_blocks - 1
 
     @property
+    def num_used_blocks(self) -> int:
+        """Blocks in tables; a shared one counts once."""
+        return self.num_usable_blocks - self.num_free_blocks
+
+    @property
     def usage(self) -> float:
         """Share of the usable blocks that are in tables, 0 to 1."""
         return 1.0 - self.num_free_blocks / self.num_usable_blocks if self.num_usable_blocks else 0.0

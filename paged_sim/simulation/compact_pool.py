@@ -29,6 +29,11 @@ class CompactBlockPool:
         self._blocks: dict[int, int | dict[int, None]] = {}
 
     @property
+    def num_used_blocks(self) -> int:
+        """Blocks in tables."""
+        return self.num_usable_blocks - self.num_free_blocks
+
+    @property
     def usage(self) -> float:
         """Share of the usable blocks that are in tables, 0 to 1."""
         return 1.0 - self.num_free_blocks / self.num_usable_blocks

@@ -1,86 +1,43 @@
 """The fast way: work for what changes in a step, not for every running request.
 
-While a request decodes, all that happens to it is known beforehand: it takes a new block when it crosses a block
-boundary, fills (and caches) one the step before, and ends at a known step. So decoding requests are kept by the step at
-which they cross next (modulo the block size), their lengths are not touched, and where no request crosses, ends or
-arrives, many steps are counted in one go.
+A step is regular if every running request gets its tokens or is preempted for lack of blocks, the latest first; at most
+one prefill is then under way, that of the latest request. Such a step touches only the requests that need a block, fill
+one, end or join. Where nothing of that kind happens, many steps are counted in one go.
 
-That holds as long as every running request gets its tokens: at most one prefill is under way, and the free blocks
-suffice. Any other step (a preemption, several prefills at once) is decided by the reference, `Scheduler`, with all
+Any other step (a preemption by priority, several prefills at once) is decided by the reference, `Scheduler`, with all
 numbers brought up to date before.
 """
 
-import heapq
 from bisect import bisect_left
-from itertools import islice
 from typing import Any
 
 from paged_sim.request import RequestStatus
-from paged_sim.scheduler import Scheduler, SchedulerStep
-from paged_sim.scheduler_config import SchedulerConfig
-from paged_sim.simulation.compact_manager import CompactKVCacheManager
 from paged_sim.simulation.cost_model import num_attention_pairs
+from paged_sim.simulation.decoding_requests import DecodingRequests
+from paged_sim.simulation.replay_scheduler import ReplayScheduler
 from paged_sim.simulation.replayed_request import ReplayedRequest
 from paged_sim.simulation.run import TimelinePoint
 from paged_sim.simulation.step_by_step import StepByStepRun
 from paged_sim.workload.trace import TraceRequest
 
 Growth = list[tuple[ReplayedRequest, tuple[int, ...]]]
-
-
-class ReplayScheduler(Scheduler):
-    """A `Scheduler` of replayed requests."""
-
-    def __init__(self, config: SchedulerConfig) -> None:
-        super().__init__(config, CompactKVCacheManager)
-        self._num_admissions = 0
-
-    @property
-    def can_admit(self) -> bool:
-        """Whether somebody waits and the limit of running requests is not reached."""
-        return bool(self.waiting) and len(self.running) < self.config.max_num_seqs
-
-    def preempt_latest(self) -> None:
-        """Preempts the request that was admitted last."""
-        self._preempt(self.running.pop(), [])
-
-    def admit_waiting(self, step: SchedulerStep, num_running_tokens: int) -> None:
-        """Admits who waits, in a step whose running requests take `num_running_tokens` of the budget."""
-        self._schedule_waiting(step, self.config.max_num_batched_tokens - num_running_tokens, self.longest_chunk)
-
-    def finish(self, request: ReplayedRequest) -> None:
-        """Ends a running request that has its whole answer."""
-        self.running.remove(request)
-        self._finish(request, RequestStatus.FINISHED_LENGTH_CAPPED)
-        self._ended.clear()
-
-    def _admit(self, request: ReplayedRequest, num_hit_tokens: int) -> None:
-        super()._admit(request, num_hit_tokens)
-        self._num_admissions += 1
-        request.admission = self._num_admissions
-
-    def _end_of(self, request: ReplayedRequest) -> RequestStatus | None:
-        return RequestStatus.FINISHED_LENGTH_CAPPED if request.num_tokens >= request.num_final_tokens else None
+Joining = list[tuple[ReplayedRequest, int]]
 
 
 class LeapingRun(StepByStepRun):
-    """Runs a trace with the decisions and statistics of `StepByStepRun`."""
+    """Runs a trace with the decisions, statistics and times of `StepByStepRun`."""
 
     def __init__(self, scheduler: ReplayScheduler, *arguments: Any) -> None:
         super().__init__(scheduler, *arguments)
         self._block_size = self.config.block_size
-        self._caching = self.config.enable_caching
         self._pool = scheduler.manager.pool
-        self._step = 0
-        self._growing: list[list[ReplayedRequest]] = [[] for _ in range(self._block_size)]
-        self._ends: list[tuple[int, int, ReplayedRequest]] = []
-        self._num_decoding = 0
-        self._num_context = 0
-        self._num_unfilled = 0
+        self._decoding = DecodingRequests(self._block_size, self.config.enable_caching)
         self._prefill: ReplayedRequest | None = None
         self._is_regular = True
+        # Whether an attempt to admit may end otherwise than the last one.
         self._may_admit = True
-        self._num_preempted_now = 0
+        self._step = 0
+        self._num_unfilled = 0
 
     def add(self, traced: TraceRequest) -> None:
         """Puts a request into the scheduler."""
@@ -89,14 +46,14 @@ class LeapingRun(StepByStepRun):
 
     def abort(self, request_id: str) -> int:
         """Ends a request; returns how many tokens it got."""
-        self._bring_all_up_to_date()
+        self._decoding.bring_up_to_date(self._step)
         num_output_tokens = super().abort(request_id)
         self._look_anew()
         return num_output_tokens
 
     def advance(self) -> None:
         """Takes a step, or as many as nothing changes in."""
-        growing = self._growing[self._step % self._block_size]
+        growing = self._decoding.growing(self._step)
         num_chunk_tokens = self._num_chunk_tokens() if self._prefill else 0
         fits = len(growing) + self._num_chunk_blocks(num_chunk_tokens) <= self._pool.num_free_blocks
         if not self._is_regular or not (fits or self.config.policy == "fcfs"):
@@ -106,58 +63,43 @@ class LeapingRun(StepByStepRun):
         else:
             self._leap(num_steps)
 
-    # A step in which every running request gets its tokens or is preempted
+    # A regular step
 
     def _regular_step(self, growing: list[ReplayedRequest], num_chunk_tokens: int, fits: bool) -> None:
         start_ps = self.clock_ps
+        num_preemptions = self.totals.num_preemptions
         grown = self._grow(growing) if fits else self._grow_by_preempting(growing)
-        if self._caching:
-            self._fill(self._growing[(self._step + 1) % self._block_size])
+        if self.config.enable_caching:
+            self._fill(self._decoding.filling(self._step))
         joining = self._chunk(num_chunk_tokens, grown) if self._prefill and num_chunk_tokens else []
-        num_tokens = self._num_decoding + sum(num_new for _, num_new in joining)
-        self._num_unfilled -= self._num_decoding
-        if self.recording.observer:
-            for request, blocks in grown:
-                self._observe("grow", request.request_id, blocks)
-        if self._may_admit and self.scheduler.can_admit and self._num_preempted_now == 0:
-            joining += self._admit_waiting(num_tokens)
+        self._num_unfilled -= self._decoding.num_requests
+        for request, blocks in grown:
+            self._observe("grow", request.request_id, blocks)
+        if self._may_admit and self.scheduler.can_admit and self.totals.num_preemptions == num_preemptions:
+            joining += self._admit_waiting(self._decoding.num_requests + sum(num_new for _, num_new in joining))
         self._count_regular_step(joining, start_ps)
-        self._finish_due()
+        self._decoding.advance(1)
+        for request in self._decoding.take_ended(self._step):
+            self._finish(request)
         self._step += 1
         for request, _ in joining:
             self._join(request)
         self.totals.num_steps += 1
 
-    def _count_regular_step(self, joining: list[tuple[ReplayedRequest, int]], start_ps: int) -> None:
-        num_tokens = num_seqs = self._num_decoding
-        num_context = num_pairs = self._num_context
-        for request, num_new in joining:
-            num_tokens += num_new
-            num_seqs += request.num_computed_tokens == request.num_tokens
-            num_context += request.num_computed_tokens
-            num_pairs += num_attention_pairs(request.num_computed_tokens - num_new, num_new)
-        self.clock_ps += self.cost.step_time_ps(num_tokens, num_seqs, num_context, num_pairs)
-        num_used = self._pool.num_usable_blocks - self._pool.num_free_blocks
-        self.totals.sum_unfilled_slots += self._num_unfilled
-        self._count_steps(1, self._num_decoding + len(joining), num_tokens, num_used)
-        self._add_timeline_point(start_ps, num_tokens, num_used, self._num_unfilled)
-
     def _grow(self, growing: list[ReplayedRequest]) -> Growth:
-        self._num_preempted_now = 0
         if not growing:
             return []
         self._num_unfilled += len(growing) * self._block_size
         blocks = self._pool.get_new_blocks(len(growing))
         for request, block in zip(growing, blocks, strict=True):
             request.table.append(block)
-        if self.recording.observer:
-            return [(request, (block,)) for request, block in zip(growing, blocks, strict=True)]
-        return []
+        if self.recording.observer is None:
+            return []
+        return [(request, (block,)) for request, block in zip(growing, blocks, strict=True)]
 
     def _grow_by_preempting(self, growing: list[ReplayedRequest]) -> Growth:
         """Gives each its block in turn; whenever none is left, the latest admitted request loses all of its own."""
         grown: Growth = []
-        num_preempted = 0
         needy = list(growing)
         while needy:
             num_blocks = min(len(needy), self._pool.num_free_blocks)
@@ -165,9 +107,7 @@ class LeapingRun(StepByStepRun):
             needy = needy[num_blocks:]
             if needy:
                 self._preempt_latest()
-                num_preempted += 1
                 needy = [request for request in needy if request.status is RequestStatus.RUNNING]
-        self._num_preempted_now = num_preempted
         return grown
 
     def _preempt_latest(self) -> None:
@@ -175,10 +115,7 @@ class LeapingRun(StepByStepRun):
         if victim is self._prefill:
             self._prefill = None
         else:
-            self._bring_up_to_date(victim)
-            self._growing[(1 - victim.token_offset) % self._block_size].remove(victim)
-            self._num_decoding -= 1
-            self._num_context -= victim.num_tokens
+            self._decoding.stop(victim, self._step)
         self._num_unfilled -= len(victim.table) * self._block_size - victim.num_computed_tokens
         self.scheduler.preempt_latest()
         self._observe("preempt", victim.request_id)
@@ -194,7 +131,7 @@ class LeapingRun(StepByStepRun):
 
     def _num_chunk_tokens(self) -> int:
         request = self._prefill
-        budget = self.config.max_num_batched_tokens - self._num_decoding
+        budget = self.config.max_num_batched_tokens - self._decoding.num_requests
         longest = self.scheduler.longest_chunk or budget
         return min(request.num_tokens - request.num_computed_tokens, budget, longest)
 
@@ -204,12 +141,11 @@ class LeapingRun(StepByStepRun):
         request = self._prefill
         return -(-(request.num_computed_tokens + num_tokens) // self._block_size) - len(request.table)
 
-    def _chunk(self, num_tokens: int, grown: Growth) -> list[tuple[ReplayedRequest, int]]:
+    def _chunk(self, num_tokens: int, grown: Growth) -> Joining:
         request = self._prefill
         new_blocks = self.scheduler.manager.allocate_slots(request, num_tokens)
         if new_blocks is None:
             self._preempt_latest()
-            self._num_preempted_now += 1
             return []
         self._prefill = None
         if new_blocks:
@@ -219,11 +155,9 @@ class LeapingRun(StepByStepRun):
         self._may_admit = True
         return [(request, num_tokens)]
 
-    def _admit_waiting(self, num_running_tokens: int) -> list[tuple[ReplayedRequest, int]]:
-        step = SchedulerStep()
-        self.scheduler.admit_waiting(step, num_running_tokens)
+    def _admit_waiting(self, num_running_tokens: int) -> Joining:
         admitted = []
-        for request_id, num_tokens in step.num_scheduled_tokens.items():
+        for request_id, num_tokens in self.scheduler.admit_waiting(num_running_tokens).items():
             request = self.scheduler.requests[request_id]
             self._record_admission(request_id, self.clock_ps, request.num_computed_tokens)
             self._observe("admit", request_id, request.table)
@@ -233,17 +167,18 @@ class LeapingRun(StepByStepRun):
         self._may_admit = bool(admitted) or num_running_tokens == self.config.max_num_batched_tokens
         return admitted
 
-    def _finish_due(self) -> None:
-        self._num_context += self._num_decoding
-        ends = self._ends
-        while ends and ends[0][0] == self._step:
-            _, admission, request = heapq.heappop(ends)
-            if request.status is not RequestStatus.RUNNING or request.admission != admission:
-                continue
-            self._num_decoding -= 1
-            self._num_context -= request.num_final_tokens
-            self._growing[(1 - request.token_offset) % self._block_size].remove(request)
-            self._finish(request)
+    def _count_regular_step(self, joining: Joining, start_ps: int) -> None:
+        num_tokens = num_seqs = self._decoding.num_requests
+        num_context = num_pairs = self._decoding.num_context_tokens
+        for request, num_new in joining:
+            num_tokens += num_new
+            num_seqs += request.num_computed_tokens == request.num_tokens
+            num_context += request.num_computed_tokens
+            num_pairs += num_attention_pairs(request.num_computed_tokens - num_new, num_new)
+        self.clock_ps += self.cost.step_time_ps(num_tokens, num_seqs, num_context, num_pairs)
+        self.totals.sum_unfilled_slots += self._num_unfilled
+        self._count_steps(1, self._decoding.num_requests + len(joining), num_tokens, self._pool.num_used_blocks)
+        self._add_timeline_point(start_ps, num_tokens, self._pool.num_used_blocks, self._num_unfilled)
 
     def _finish(self, request: ReplayedRequest) -> None:
         self._num_unfilled -= len(request.table) * self._block_size - (request.num_final_tokens - 1)
@@ -252,6 +187,7 @@ class LeapingRun(StepByStepRun):
         self._record_finish(request.request_id, request.num_final_tokens - request.num_prompt_tokens)
 
     def _join(self, request: ReplayedRequest) -> None:
+        """Takes a request that computed a chunk in the step before `self._step` to what it does next."""
         if request.num_computed_tokens < request.num_tokens:
             self._is_regular = self._prefill is None and self.scheduler.running[-1] is request
             self._prefill = request
@@ -262,60 +198,48 @@ class LeapingRun(StepByStepRun):
         if request.num_tokens == request.num_final_tokens:
             self._finish(request)
         else:
-            self._start_decoding(request)
+            self._decoding.start(request, self._step)
 
     # Steps in which nothing changes
 
     def _num_quiet_steps(self) -> int:
-        if not self._num_decoding or (self._may_admit and self.scheduler.can_admit):
+        if not self._decoding.num_requests or (self._may_admit and self.scheduler.can_admit):
             return 1
-        crossing = next(j for j in range(1, self._block_size + 1) if self._growing[(self._step + j) % self._block_size])
-        num_steps = min(crossing - 1 if self._caching else crossing, self._ends[0][0] - self._step)
-        return self._num_steps_before_event(num_steps)
-
-    def _num_steps_before_event(self, num_steps: int) -> int:
+        num_steps = self._decoding.num_quiet_steps(self._step)
         event_ps = self.clients.next_event_ps(len(self.scheduler.requests))
         if event_ps is None:
             return num_steps
-        room = event_ps - self.clock_ps
-        return 1 + bisect_left(
-            range(1, num_steps), room, key=lambda n: self.cost.decode_run_ps(self._num_decoding, self._num_context, n)
-        )
+        return 1 + bisect_left(range(1, num_steps), event_ps - self.clock_ps, key=self._decode_ps)
+
+    def _decode_ps(self, num_steps: int) -> int:
+        return self.cost.decode_run_ps(self._decoding.num_requests, self._decoding.num_context_tokens, num_steps)
 
     def _leap(self, num_steps: int) -> None:
-        decoding, num_used = self._num_decoding, self._pool.num_usable_blocks - self._pool.num_free_blocks
         if self.recording.timeline:
-            self._add_timeline_points(num_steps, num_used)
-        self.clock_ps += self.cost.decode_run_ps(decoding, self._num_context, num_steps)
-        num_filled = decoding * num_steps * (num_steps + 1) // 2
+            self._add_quiet_timeline_points(num_steps)
+        num_requests = self._decoding.num_requests
+        self.clock_ps += self._decode_ps(num_steps)
+        num_filled = num_requests * num_steps * (num_steps + 1) // 2
         self.totals.sum_unfilled_slots += num_steps * self._num_unfilled - num_filled
-        self._count_steps(num_steps, decoding, decoding, num_used)
-        self._num_unfilled -= decoding * num_steps
-        self._num_context += decoding * num_steps
+        self._count_steps(num_steps, num_requests, num_requests, self._pool.num_used_blocks)
+        self._num_unfilled -= num_requests * num_steps
+        self._decoding.advance(num_steps)
         self._step += num_steps
         self.totals.num_steps += num_steps
 
-    def _add_timeline_points(self, num_steps: int, num_used: int) -> None:
-        num_running, num_waiting = len(self.scheduler.running), len(self.scheduler.waiting)
+    def _add_quiet_timeline_points(self, num_steps: int) -> None:
+        num_requests = self._decoding.num_requests
+        queues = (len(self.scheduler.running), len(self.scheduler.waiting))
         for i in range(num_steps):
-            start_ps = self.clock_ps + self.cost.decode_run_ps(self._num_decoding, self._num_context, i)
-            num_unfilled = self._num_unfilled - self._num_decoding * (i + 1)
-            self.timeline.append(
-                TimelinePoint(
-                    self.totals.num_steps + i,
-                    start_ps,
-                    self._num_decoding,
-                    num_running,
-                    num_waiting,
-                    num_used,
-                    num_unfilled,
-                )
-            )
+            step, start_ps = self.totals.num_steps + i, self.clock_ps + self._decode_ps(i)
+            num_unfilled = self._num_unfilled - num_requests * (i + 1)
+            point = TimelinePoint(step, start_ps, num_requests, *queues, self._pool.num_used_blocks, num_unfilled)
+            self.timeline.append(point)
 
-    # What one step needs from the reference
+    # A step that the reference decides
 
     def _reference_step(self) -> None:
-        self._bring_all_up_to_date()
+        self._decoding.bring_up_to_date(self._step)
         super().advance()
         self._step += 1
         self._look_anew()
@@ -323,39 +247,16 @@ class LeapingRun(StepByStepRun):
     def _sample(self, request: ReplayedRequest) -> int:
         return 0
 
-    def _bring_up_to_date(self, request: ReplayedRequest) -> None:
-        request.num_tokens = self._step + request.token_offset
-        request.num_computed_tokens = request.num_tokens - 1
-        request.num_cached_blocks = request.num_computed_tokens // self._block_size
-
-    def _bring_all_up_to_date(self) -> None:
-        for decoding in self._growing:
-            for request in decoding:
-                self._bring_up_to_date(request)
-
     def _look_anew(self) -> None:
-        for decoding in self._growing:
-            decoding.clear()
-        self._ends.clear()
-        self._num_decoding = self._num_context = self._num_unfilled = 0
+        self._decoding.clear()
+        self._num_unfilled = 0
         prefills = []
         for request in self.scheduler.running:
             self._num_unfilled += len(request.table) * self._block_size - request.num_computed_tokens
             if request.num_tokens - request.num_computed_tokens == 1 and request.num_output_tokens:
-                self._start_decoding(request)
+                self._decoding.start(request, self._step)
             else:
                 prefills.append(request)
         self._prefill = prefills[-1] if prefills else None
         self._is_regular = not prefills or (len(prefills) == 1 and self.scheduler.running[-1] is self._prefill)
         self._may_admit = True
-
-    def _start_decoding(self, request: ReplayedRequest) -> None:
-        """Enters a request that lacks a single token before step `self._step`."""
-        request.token_offset = request.num_tokens - self._step
-        if self._caching:
-            request.next_keys = islice(request.keys, request.num_computed_tokens // self._block_size, None)
-        last_step = request.num_final_tokens - request.token_offset - 1
-        heapq.heappush(self._ends, (last_step, request.admission, request))
-        self._growing[(1 - request.token_offset) % self._block_size].append(request)
-        self._num_decoding += 1
-        self._num_context += request.num_tokens

@@ -7,8 +7,9 @@ from paged_sim.checks import require, require_integer
 from paged_sim.scheduler import Scheduler
 from paged_sim.scheduler_config import SchedulerConfig
 from paged_sim.simulation.cost_model import PS_PER_S, CostModel
-from paged_sim.simulation.leaping import LeapingRun, ReplayScheduler
+from paged_sim.simulation.leaping import LeapingRun
 from paged_sim.simulation.outcomes import Outcomes, Totals
+from paged_sim.simulation.replay_scheduler import ReplayScheduler
 from paged_sim.simulation.run import Recording, Run, TimelinePoint
 from paged_sim.simulation.step_by_step import StepByStepRun
 from paged_sim.workload.trace import TraceRequest

@@ -77,7 +77,7 @@ class StepByStepRun(Run):
 
     def _count(self, step: SchedulerStep, start_ps: int) -> None:
         manager = self.scheduler.manager
-        num_used = manager.pool.num_usable_blocks - manager.pool.num_free_blocks
+        num_used = manager.pool.num_used_blocks
         num_unfilled = sum(
             manager.num_blocks_held(request) * manager.block_size - request.num_computed_tokens
             for request in self.scheduler.running
