@@ -74,12 +74,59 @@ def gpu(record: dict[str, Any]) -> str:
     )
 
 
+def simulator(record: dict[str, Any]) -> str:
+    """Returns the simulator's speed beside vLLM's scheduler, and how it grows."""
+    middle = medians(record["tokens_per_second"])
+    rows = []
+    for case in ("caching_off", "caching_on"):
+        vllm, step, leap = (middle[f"{case}, {name}"] for name in ("vllm", "step_by_step", "leaping"))
+        label = case.replace("_", " ").replace("caching", "prefix caching")
+        rows.append((label, f"{vllm:,.0f}", f"{step:,.0f}", f"{leap:,.0f}", f"{leap / vllm:.0f}"))
+    settings, host = record["settings"], record["host"]
+    growth = (
+        (
+            point["case"].replace("_", " "),
+            f"{point['requests']:,}",
+            f"{point['seconds']:.2f}",
+            f"{point['tokens'] / point['seconds'] / 1e6:.1f}",
+            f"{point['peak_mib']:.0f}",
+        )
+        for point in record["growth"]
+    )
+    return (
+        f"`paged_sim` and vLLM's own scheduler on the same {record['requests']:,} ShareGPT-like requests, "
+        f"{settings['max_num_seqs']} running, {settings['num_blocks']:,} blocks, on one core ({host['cpu']}): simulated "
+        "tokens per second, medians. Both end with the same free blocks in the same order.\n\n"
+        + table(["", "vLLM", "step by step", "leaping", "times vLLM"], rows)
+        + "\n\nHow the leaping run grows, each in a process of its own:\n\n"
+        + table(["caching", "requests", "seconds", "million tokens/s", "peak memory, MiB"], growth)
+    )
+
+
+def step_times(graphs: dict[str, Any], eager: dict[str, Any]) -> str:
+    """Returns the constants of the cost model that were measured on a GPU."""
+    names = {
+        "bytes_per_s": ("memory bandwidth, TB/s", 1e-12),
+        "flops_per_s": ("16-bit matrix rate, TFLOP/s", 1e-12),
+        "step_overhead_s": ("overhead of a step, ms", 1e3),
+        "seq_overhead_s": ("overhead of a sequence, µs", 1e6),
+    }
+    devices = (graphs["device"], eager["device"])
+    rows = ((label, *(f"{device[name] * factor:.2f}" for device in devices)) for name, (label, factor) in names.items())
+    return (
+        f"Decode steps on one {graphs['device']['name']} (vLLM {graphs['versions']['vllm']}, the bundled model), as "
+        "constants for `python -m paged_sim simulate --device`.\n\n" + table(["", "CUDA graphs", "eager"], rows)
+    )
+
+
 def render() -> str:
     """Returns all tables."""
     parts = [
         lora_on_cpu(load("cpu_lora")),
         wrapper(load("cpu_wrapper_overhead")),
         gpu(load("h200_command_line")),
+        step_times(load("step_times_h200"), load("step_times_h200_eager")),
+        simulator(load("simulator")),
     ]
     return "\n\n".join(parts)
 
