@@ -2,15 +2,16 @@
 
 python -m benchmarks.kv_cache_effect [--record FILE]
 
-Each model runs in a process of its own, in 32-bit numbers and on one thread: two threads that wait for each other took
-ten times as long on a machine that others used too. Next to the measured ratio stands that of the counted operations.
-The measured one is the smaller: a pass over one token waits for the weights that it reads, so the operations that the
-cache saves were the cheap ones.
+Each model runs in a process of its own, in 32-bit numbers and on one thread, and seconds are the CPU seconds of that
+thread: two threads that wait for each other took ten times as long on a machine that others used too. Next to the
+measured ratio stands that of the counted operations. The measured one is the smaller: a pass over one token waits for
+the weights that it reads, so the operations that the cache saves were the cheap ones.
 """
 
 import argparse
 import os
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -130,7 +131,7 @@ def prompt_token_ids(vocab_size: int) -> list[int]:
 
 
 def as_record(curves: Mapping[str, Curve]) -> tuple[dict[str, Any], dict[str, list[float]]]:
-    """Returns the facts of a record, and tokens per second of each of its jobs.
+    """Returns the facts of a record, and tokens per CPU second of each of its jobs.
 
     A job is one model, with or without a cache, and one length; `facts["jobs"]` says by name which, and how many
     operations were counted for it.
@@ -145,12 +146,12 @@ def as_record(curves: Mapping[str, Curve]) -> tuple[dict[str, Any], dict[str, li
             jobs[name] = {"model": model, "use_cache": use_cache, "new_tokens": length, "flops": flops}
             rates.setdefault(name, []).append(length / sample.seconds)
     models = {name: {"shape": asdict(curve.shape), "same_tokens": curve.same_tokens} for name, curve in curves.items()}
-    numpy = {"numpy": version("numpy"), "threads": 1, "dtype": "float32"}
-    return {"prompt_tokens": PROMPT_TOKENS, **numpy, "models": models, "jobs": jobs}, rates
+    method = {"clock": "CPU seconds of one thread", "dtype": "float32", "numpy": version("numpy")}
+    return {**method, "prompt_tokens": PROMPT_TOKENS, "models": models, "jobs": jobs}, rates
 
 
 def median_seconds(facts: Mapping[str, Any], rates: Mapping[str, list[float]]) -> dict[tuple[str, int, bool], float]:
-    """Returns the median time of each job of a record, by model, length of the answer, and use of a cache."""
+    """Returns the median CPU seconds of each job of a record, by model, length of the answer, and use of a cache."""
     return {
         (job["model"], job["new_tokens"], job["use_cache"]): median(job["new_tokens"] / rate for rate in rates[name])
         for name, job in facts["jobs"].items()
@@ -166,7 +167,7 @@ def render(facts: Mapping[str, Any], rates: Mapping[str, list[float]]) -> str:
         without, with_cache = (seconds[model, length, use_cache] for use_cache in (False, True))
         counted = flops[model, length, False] / flops[model, length, True]
         rows.append([model, length, without, with_cache, without / with_cache, counted])
-    header = ["", "new tokens", "without a cache, s", "with, s", "times as long", "times the operations"]
+    header = ["", "new tokens", "without a cache, CPU s", "with, CPU s", "times as long", "times the operations"]
     return tabulate(rows, header, floatfmt=("", "", ".2f", ".2f", ".1f", ".1f"))
 
 
@@ -179,7 +180,7 @@ def _measured(
     def keep(new_tokens: int, use_cache: bool) -> None:
         texts[new_tokens, use_cache] = generate(new_tokens, use_cache)
 
-    runs = measure_curve(keep, repeats)
+    runs = measure_curve(keep, repeats, clock=time.process_time)
     samples = list(tqdm(runs, desc=name, total=2 * sum(repeats.values()), unit="text", leave=False))
     return Curve(shape, samples, all(texts[length, True] == texts[length, False] for length in repeats))
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from paged_sim.block import Block
-from paged_sim.checks import require, require_integer
+from paged_sim.checks import require, require_bool, require_integer
 from paged_sim.free_queue import FreeBlockQueue
 from paged_sim.prefix_cache import PrefixCache
 
@@ -26,6 +26,7 @@ class BlockPool:
 
     def __init__(self, num_blocks: int, enable_caching: bool = True) -> None:
         require_integer("num_blocks", num_blocks, 1)
+        require_bool("enable_caching", enable_caching)
         self.num_blocks = num_blocks
         self.enable_caching = enable_caching
         self.blocks = [Block(block_id) for block_id in range(num_blocks)]
@@ -81,8 +82,12 @@ class BlockPool:
         return blocks
 
     def touch(self, blocks: Iterable[Block]) -> None:
-        """Adds a reference to each block, taking it out of the free queue if it was there."""
-        for block in blocks:
+        """Adds a reference to each block, taking it out of the free queue if it was there.
+
+        Raises:
+            ValueError: something is no block of this pool; nothing has changed.
+        """
+        for block in self._own(blocks):
             if block.is_null:
                 continue
             if block.ref_cnt == 0:
@@ -96,15 +101,16 @@ class BlockPool:
             blocks: in the order in which they should be reused; a table is given from its end.
 
         Raises:
-            ValueError: a block is given more often than it is referred to; nothing was freed.
+            ValueError: something is no block of this pool, or a block is given more often than it is referred to;
+                nothing was freed.
         """
-        ordered = [block for block in blocks if not block.is_null]
+        ordered = [block for block in self._own(blocks) if not block.is_null]
         self._check_references(ordered)
         reused_first, reused_last = [], []
         for block in ordered:
             block.ref_cnt -= 1
             if block.ref_cnt == 0:
-                (reused_first if block.block_hash is None else reused_last).append(block)
+                (reused_first if block.block_hash is None or not self.enable_caching else reused_last).append(block)
         self._free_queue.prepend_n(reused_first)
         self._free_queue.append_n(reused_last)
 
@@ -112,10 +118,17 @@ class BlockPool:
         """Remembers the contents of blocks that have become full, or will in the step that is being scheduled.
 
         Raises:
-            ValueError: a block is cached already; nothing was remembered.
+            ValueError: caching is off, there are not as many hashes as blocks, a block is given twice, is cached
+                already, or is the null block; nothing was remembered.
         """
+        may_cache = self.enable_caching or not blocks
+        require(may_cache, "enable_caching", "True for blocks to be cached", self.enable_caching)
+        require(len(hashes) == len(blocks), "hashes", f"as many as the {len(blocks)} blocks", len(hashes))
+        ids = [block.block_id for block in self._own(blocks)]
+        require(len(set(ids)) == len(ids), "blocks", "different ones", ids)
         for block in blocks:
-            require(block.block_hash is None, "blocks", "without cached contents", block.block_id)
+            is_new = block.block_hash is None and not block.is_null
+            require(is_new, "blocks", "without cached contents, and not the null block", block.block_id)
         for block, block_hash in zip(blocks, hashes, strict=True):
             self._cache.insert(block, block_hash)
 
@@ -127,7 +140,8 @@ class BlockPool:
         """
         ids = list(block_ids)
         for block_id in ids:
-            require(0 <= block_id < self.num_blocks, "block_ids", f"in [0, {self.num_blocks})", block_id)
+            exists = type(block_id) is int and 0 <= block_id < self.num_blocks
+            require(exists, "block_ids", f"in [0, {self.num_blocks})", block_id)
         for block_id in ids:
             self._cache.evict(self.blocks[block_id])
 
@@ -143,10 +157,16 @@ class BlockPool:
             block.block_hash = None
         return True
 
+    def _own(self, blocks: Iterable[Block]) -> list[Block]:
+        given = list(blocks)
+        for block in given:
+            is_own = isinstance(block, Block) and block in self.blocks[block.block_id : block.block_id + 1]
+            require(is_own, "blocks", "blocks of this pool", block)
+        return given
+
     @staticmethod
     def _check_references(blocks: Sequence[Block]) -> None:
         for block, times in Counter(blocks).items():
+            found = f"block {block.block_id} given {times} times with {block.ref_cnt} references"
             rule = "freed at most as often as they are referred to"
-            found = f"block {block.block_id} {times} times with {block.ref_cnt} references"
-            if times > block.ref_cnt:
-                raise ValueError(f"blocks must be {rule}, got {found}")
+            require(times <= block.ref_cnt, "blocks", rule, found)

@@ -14,6 +14,16 @@ def require_integer(field: str, value: Any, minimum: int) -> None:
     require(type(value) is int and value >= minimum, field, f"an integer of at least {minimum}", value)
 
 
+def require_bool(field: str, value: Any) -> None:
+    """Raises ValueError unless `value` is True or False."""
+    require(type(value) is bool, field, "True or False", value)
+
+
+def require_text_or_none(field: str, value: Any) -> None:
+    """Raises ValueError unless `value` is a text or None."""
+    require(value is None or isinstance(value, str), field, "a text, or None", value)
+
+
 def require_number(field: str, value: Any, minimum: float, maximum: float = float("inf")) -> None:
     """Raises ValueError unless `value` is a finite number within [minimum, maximum]."""
     allowed = f"a number of at least {minimum}" if maximum == float("inf") else f"a number in [{minimum}, {maximum}]"

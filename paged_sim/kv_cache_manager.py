@@ -20,7 +20,7 @@ class KVCacheManager:
         block_size: tokens of a block.
         enable_caching: whether full blocks can be hit by later requests.
         max_model_len: most tokens of a request.
-        watermark: share of all blocks that an admission must leave free while others run, 0 to 1.
+        watermark: share of all blocks that an admission must leave free while others run, at least 0 and below 1.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -36,7 +36,8 @@ class KVCacheManager:
     ) -> None:
         require_integer("block_size", block_size, 1)
         require_integer("max_model_len", max_model_len, 1)
-        require_number("watermark", watermark, 0.0, 1.0)
+        require_number("watermark", watermark, 0.0)
+        require(watermark < 1, "watermark", "below 1", watermark)
         self.pool = BlockPool(num_blocks, enable_caching)
         self.block_size = block_size
         self.enable_caching = enable_caching
@@ -124,9 +125,11 @@ class KVCacheManager:
             The new blocks, without the hit ones; None if there is no room, and then nothing has changed.
 
         Raises:
-            ValueError: there is nothing to do, or hit tokens and hit blocks disagree; nothing has changed.
+            ValueError: there is nothing to do, hit tokens and hit blocks disagree, or the hit blocks do not hold the
+                start of a request without blocks; nothing has changed.
         """
         self._check(num_new_tokens, num_new_computed_tokens, new_computed_blocks)
+        self._check_hit_blocks(request, new_computed_blocks)
         computed = request.num_computed_tokens + num_new_computed_tokens
         wanted = [request.num_tokens] if full_sequence_must_fit else []
         for num_tokens in (*wanted, computed + num_new_tokens):
@@ -161,7 +164,9 @@ class KVCacheManager:
 
     def reset_prefix_cache(self) -> bool:
         """Forgets all cached contents if no block is in use; returns whether it was done."""
-        return self.pool.reset_prefix_cache()
+        was_reset = self.pool.reset_prefix_cache()
+        self._stats.reset |= was_reset
+        return was_reset
 
     def record_prefix_cache_stats(self, request: Request, num_hits: int) -> None:
         """Counts an admission, unless the request does not look into the cache."""
@@ -180,14 +185,26 @@ class KVCacheManager:
         if not self.enable_caching:
             return
         first = self._num_cached_blocks.get(request.request_id, num_hit_blocks)
-        full = max(num_tokens // self.block_size, first)
         table = self._tables[request.request_id]
+        # A request may have more tokens than max_model_len, for which there are no blocks.
+        full = max(min(num_tokens // self.block_size, len(table)), first)
         self.pool.cache_full_blocks(table[first:full], request.block_hashes(self.block_size)[first:full])
         self._num_cached_blocks[request.request_id] = full
 
     def _check(self, num_new_tokens: int, num_hit_tokens: int, hit_blocks: Sequence[Block]) -> None:
         require_integer("num_new_tokens", num_new_tokens, 0)
-        rule = f"{len(hit_blocks)} hit blocks of {self.block_size} tokens"
-        require(num_hit_tokens == len(hit_blocks) * self.block_size, "num_new_computed_tokens", rule, num_hit_tokens)
+        expected = len(hit_blocks) * self.block_size
+        rule = f"{expected}, the tokens of {len(hit_blocks)} hit blocks"
+        require(num_hit_tokens == expected, "num_new_computed_tokens", rule, num_hit_tokens)
         has_work = num_new_tokens > 0 or num_hit_tokens > 0
         require(has_work, "num_new_tokens", "at least 1 when there are no hit tokens to adopt", num_new_tokens)
+
+    def _check_hit_blocks(self, request: Request, hit_blocks: Sequence[Block]) -> None:
+        if not hit_blocks:
+            return
+        is_new = not self.holds_blocks(request)
+        require(is_new, "new_computed_blocks", "given to a request without blocks only", self.ids(hit_blocks))
+        hashes = request.block_hashes(self.block_size)[: len(hit_blocks)]
+        hold_its_start = [block.block_hash for block in hit_blocks] == hashes
+        rule = "blocks that hold the first tokens of the request"
+        require(hold_its_start, "new_computed_blocks", rule, self.ids(hit_blocks))

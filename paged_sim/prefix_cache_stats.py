@@ -3,6 +3,8 @@
 from collections import deque
 from dataclasses import dataclass, fields
 
+from paged_sim.checks import require_integer
+
 
 @dataclass(slots=True)
 class PrefixCacheStats:
@@ -14,6 +16,7 @@ class PrefixCacheStats:
     Attributes:
         requests, queries, hits: admissions of new requests, their tokens, and those found in the cache.
         preempted_requests, preempted_queries, preempted_hits: the same of resumed requests.
+        reset: whether the cache was emptied since the last count.
     """
 
     requests: int = 0
@@ -22,9 +25,16 @@ class PrefixCacheStats:
     preempted_requests: int = 0
     preempted_queries: int = 0
     preempted_hits: int = 0
+    reset: bool = False
 
     def record(self, num_tokens: int, num_hits: int, preempted: bool) -> None:
-        """Counts one admission."""
+        """Counts one admission.
+
+        Raises:
+            ValueError: a number is negative.
+        """
+        require_integer("num_tokens", num_tokens, 0)
+        require_integer("num_hits", num_hits, 0)
         if preempted:
             self.preempted_requests += 1
             self.preempted_queries += num_tokens
@@ -37,7 +47,9 @@ class PrefixCacheStats:
     def add(self, other: "PrefixCacheStats") -> None:
         """Adds the counts of another."""
         for counter in fields(self):
-            setattr(self, counter.name, getattr(self, counter.name) + getattr(other, counter.name))
+            if counter.name != "reset":
+                setattr(self, counter.name, getattr(self, counter.name) + getattr(other, counter.name))
+        self.reset |= other.reset
 
     @property
     def hit_rate(self) -> float:
@@ -50,15 +62,22 @@ class CachingMetrics:
 
     Args:
         max_recent_requests: oldest entries are dropped while those left hold more requests; the newest stays.
+
+    Raises:
+        ValueError: `max_recent_requests` is not a positive integer.
     """
 
     def __init__(self, max_recent_requests: int = 1000) -> None:
+        require_integer("max_recent_requests", max_recent_requests, 1)
         self.max_recent_requests = max_recent_requests
         self._entries: deque[tuple[int, int, int]] = deque()
         self._sums = (0, 0, 0)
 
     def observe(self, stats: PrefixCacheStats) -> None:
-        """Takes in the counts since the last call; those without a new request change nothing."""
+        """Takes in the counts since the last call; those without a new request change nothing but a reset."""
+        if stats.reset:
+            self._entries.clear()
+            self._sums = (0, 0, 0)
         if stats.requests == 0:
             return
         entry = (stats.requests, stats.queries, stats.hits)

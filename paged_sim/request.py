@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from enum import Enum
+from typing import Any
 
 from paged_sim.block_hash import extend_block_hashes, root_hash
-from paged_sim.checks import require, require_integer, require_number
+from paged_sim.checks import require, require_bool, require_integer, require_number, require_text_or_none
 
 
 class RequestStatus(Enum):
@@ -54,8 +55,15 @@ class Request:
         skip_reading_prefix_cache: bool = False,
     ) -> None:
         require(isinstance(request_id, str) and bool(request_id), "request_id", "a non-empty text", request_id)
-        require(len(prompt_token_ids) > 0, "prompt_token_ids", "at least one token", prompt_token_ids)
-        _check_token_ids("prompt_token_ids", prompt_token_ids)
+        is_sequence = isinstance(prompt_token_ids, Sequence) and len(prompt_token_ids) > 0
+        require(is_sequence, "prompt_token_ids", "at least one token", prompt_token_ids)
+        for token in prompt_token_ids:
+            require_token_id("prompt_token_ids", token)
+        if eos_token_id is not None:
+            require_token_id("eos_token_id", eos_token_id)
+        require_text_or_none("lora_name", lora_name)
+        require_text_or_none("cache_salt", cache_salt)
+        require_bool("skip_reading_prefix_cache", skip_reading_prefix_cache)
         require_integer("max_tokens", max_tokens, 1)
         require(type(priority) is int, "priority", "an integer", priority)
         require_number("arrival_time", arrival_time, float("-inf"))
@@ -107,17 +115,24 @@ class Request:
         Raises:
             ValueError: a token is no number in [0, 2**32); nothing was appended.
         """
-        new = [token_ids] if isinstance(token_ids, int) else list(token_ids)
-        _check_token_ids("token_ids", new)
+        is_sequence = isinstance(token_ids, Sequence) and not isinstance(token_ids, str)
+        new = list(token_ids) if is_sequence else [token_ids]
+        for token in new:
+            require_token_id("token_ids", token)
         self.all_token_ids.extend(new)
 
     def block_hashes(self, block_size: int) -> list[bytes]:
-        """Returns the hashes of the full blocks that its tokens make, answer included."""
+        """Returns the hashes of the full blocks that its tokens make, answer included.
+
+        Raises:
+            ValueError: `block_size` is not a positive integer.
+        """
+        require_integer("block_size", block_size, 1)
         hashes = self._block_hashes.setdefault(block_size, [])
         extend_block_hashes(hashes, self._root_hash, self.all_token_ids, block_size)
         return hashes
 
 
-def _check_token_ids(field: str, token_ids: Sequence[int]) -> None:
-    for token in token_ids:
-        require(isinstance(token, int) and 0 <= token < 2**32, field, "numbers in [0, 2**32)", token)
+def require_token_id(field: str, token: Any) -> None:
+    """Raises ValueError unless `token` is an integer in [0, 2**32)."""
+    require(type(token) is int and 0 <= token < 2**32, field, "numbers in [0, 2**32)", token)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from paged_sim.checks import require
 from paged_sim.kv_cache_manager import KVCacheManager
-from paged_sim.request import Request, RequestStatus
+from paged_sim.request import Request, RequestStatus, require_token_id
 from paged_sim.request_queue import request_queue
 from paged_sim.scheduler_config import SchedulerConfig
 
@@ -19,6 +19,7 @@ class SchedulerStep:
         new_block_ids: by request: its whole table if it was admitted in this step, else the blocks that were added.
         preempted: requests that lost their blocks since the step before, or in this one, in that order.
         admitted: requests that joined the running ones, for the first time or again.
+        sampling: requests whose tokens are all computed with this step: the model samples the next one of each.
         finished: requests that ended since the step before.
     """
 
@@ -26,6 +27,7 @@ class SchedulerStep:
     new_block_ids: dict[str, list[int]] = field(default_factory=dict)
     preempted: list[str] = field(default_factory=list)
     admitted: list[str] = field(default_factory=list)
+    sampling: list[str] = field(default_factory=list)
     finished: list[str] = field(default_factory=list)
 
     @property
@@ -46,6 +48,7 @@ class Scheduler:
     """
 
     def __init__(self, config: SchedulerConfig, manager_class: type[KVCacheManager] = KVCacheManager) -> None:
+        require(isinstance(config, SchedulerConfig), "config", "a SchedulerConfig", config)
         self.config = config
         self.manager = manager_class(
             config.num_blocks, config.block_size, config.enable_caching, config.max_model_len, config.watermark
@@ -75,16 +78,14 @@ class Scheduler:
             ValueError: its id is in use, it has run before, its prompt leaves no room for an answer, or the KV cache
                 can never hold it; it was not added.
         """
-        unused = request.request_id not in self.requests
-        require(unused, "request_id", "unused among unfinished requests", request.request_id)
-        require(request.status is RequestStatus.WAITING, "request", "a new one", request)
+        self._check_new(request)
         limit = self.config.max_model_len
         rule = f"shorter than max_model_len ({limit} tokens)"
         require(request.num_tokens < limit, "prompt_token_ids", rule, request.num_tokens)
         longest = min(request.num_prompt_tokens + request.max_tokens, limit) - 1
         capacity = self.config.num_usable_tokens
         rule = f"small enough for the KV cache of {capacity} tokens, or the request would wait for ever"
-        require(longest <= capacity, "prompt and max_tokens", rule, longest)
+        require(longest <= capacity, "prompt and max_tokens - 1", rule, longest)
         self.requests[request.request_id] = request
         self.waiting.add(request)
 
@@ -94,7 +95,8 @@ class Scheduler:
         Raises:
             ValueError: there is no such unfinished request.
         """
-        require(request_id in self.requests, "request_id", "that of an unfinished request", request_id)
+        is_known = isinstance(request_id, str) and request_id in self.requests
+        require(is_known, "request_id", "that of an unfinished request", request_id)
         request = self.requests[request_id]
         if request.status is RequestStatus.RUNNING:
             self.running.remove(request)
@@ -122,7 +124,10 @@ class Scheduler:
         if len(step.preempted) == num_preempted_before:
             self._schedule_waiting(step, budget, longest_chunk)
         for request_id, num_tokens in step.num_scheduled_tokens.items():
-            self.requests[request_id].num_computed_tokens += num_tokens
+            request = self.requests[request_id]
+            request.num_computed_tokens += num_tokens
+            if request.num_computed_tokens == request.num_tokens:
+                step.sampling.append(request_id)
         self._not_updated.append(step)
         return step
 
@@ -131,22 +136,21 @@ class Scheduler:
 
         Args:
             step: from `schedule`.
-            sampled: the next token of each request whose tokens are all computed. Those of other requests are
+            sampled: the next token of each request of `step.sampling`. Those of other requests of the step are
                 ignored: the logits within a prompt say nothing of the answer.
 
         Returns:
             The ids of the requests that this finished; their blocks are free.
 
         Raises:
-            ValueError: the step was taken in before, or a request's token is missing; nothing has changed.
+            ValueError: the step was taken in before, a request's token is missing, or something is no token; nothing
+                has changed.
         """
         self._check_sampled(step, sampled)
         self._not_updated.remove(step)
         finished = []
-        for request_id in step.num_scheduled_tokens:
-            request = self.requests.get(request_id)
-            if request is None or request.num_computed_tokens < request.num_tokens:
-                continue
+        for request_id in step.sampling:
+            request = self.requests[request_id]
             request.append_output_token_ids(sampled[request_id])
             status = self._end_of(request)
             if status:
@@ -216,6 +220,7 @@ class Scheduler:
 
     def _preempt(self, request: Request, preempted: list[str]) -> None:
         preempted.append(request.request_id)
+        self._forget_sampling(request)
         self.manager.free(request)
         request.status = RequestStatus.PREEMPTED
         request.num_computed_tokens = 0
@@ -224,6 +229,7 @@ class Scheduler:
 
     def _finish(self, request: Request, status: RequestStatus) -> None:
         request.status = status
+        self._forget_sampling(request)
         if self.manager.holds_blocks(request):
             self.manager.free(request)
         del self.requests[request.request_id]
@@ -244,7 +250,18 @@ class Scheduler:
         require(step in self._not_updated, "step", "one of schedule() that was not taken in yet", step)
         for request_id in sampled:
             require(request_id in step.num_scheduled_tokens, "sampled", "of requests of this step", request_id)
-        for request_id in step.num_scheduled_tokens:
-            request = self.requests.get(request_id)
-            awaits = request is not None and request.num_computed_tokens >= request.num_tokens
-            require(not awaits or request_id in sampled, "sampled", f"a token for request {request_id!r} too", sampled)
+            require_token_id("sampled", sampled[request_id])
+        for request_id in step.sampling:
+            require(request_id in sampled, "sampled", f"a token for request {request_id!r} too", sampled)
+
+    def _forget_sampling(self, request: Request) -> None:
+        """Takes a request that lost its blocks out of steps whose tokens are still to come."""
+        for step in self._not_updated:
+            if request.request_id in step.sampling:
+                step.sampling.remove(request.request_id)
+
+    def _check_new(self, request: Request) -> None:
+        is_new = getattr(request, "status", None) is RequestStatus.WAITING and request.num_computed_tokens == 0
+        require(is_new, "request", "a new one", request)
+        unused = request.request_id not in self.requests
+        require(unused, "request_id", "unused among unfinished requests", request.request_id)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from paged_sim.checks import require, require_integer, require_number
+from paged_sim.checks import require, require_bool, require_integer, require_number
 
 POLICIES = ("fcfs", "priority")
 
@@ -45,7 +45,12 @@ class SchedulerConfig:
         for field in ("block_size", "max_num_seqs", "max_model_len"):
             require_integer(field, getattr(self, field), 1)
         require_integer("num_blocks", self.num_blocks, 2)
-        require_integer("max_num_batched_tokens", self.max_num_batched_tokens, self.max_num_seqs)
+        for field in ("enable_chunked_prefill", "enable_caching", "scheduler_reserve_full_isl"):
+            require_bool(field, getattr(self, field))
+        budget = self.max_num_batched_tokens
+        require_integer("max_num_batched_tokens", budget, 1)
+        rule = f"at least max_num_seqs ({self.max_num_seqs})"
+        require(budget >= self.max_num_seqs, "max_num_batched_tokens", rule, budget)
         require_number("watermark", self.watermark, 0.0)
         require(self.watermark < 1, "watermark", "below 1", self.watermark)
         require(self.policy in POLICIES, "policy", f"one of {', '.join(POLICIES)}", self.policy)
@@ -55,8 +60,7 @@ class SchedulerConfig:
         require(within, "long_prefill_token_threshold", f"at most max_model_len ({self.max_model_len})", threshold)
         if not self.enable_chunked_prefill:
             rule = f"at least max_model_len ({self.max_model_len}) without chunked prefill"
-            fits = self.max_num_batched_tokens >= self.max_model_len
-            require(fits, "max_num_batched_tokens", rule, self.max_num_batched_tokens)
+            require(budget >= self.max_model_len, "max_num_batched_tokens", rule, budget)
 
     @property
     def num_usable_tokens(self) -> int:

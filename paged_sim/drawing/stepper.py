@@ -53,7 +53,8 @@ class Stepper:
 
     def move(self, num_steps: int) -> None:
         """Goes forward, or back for a negative number, as far as there are steps."""
-        self.slider.value = min(max(self.slider.value + num_steps, self.slider.min), self.slider.max)
+        # The slider keeps its value between the first and the last step.
+        self.slider.value += num_steps
 
     def _show(self) -> None:
         index = self.slider.value

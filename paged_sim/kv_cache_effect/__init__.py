@@ -17,8 +17,8 @@ weight. An NVIDIA H100 can do 295 in the time of reading a byte (989 TFLOP/s of 
 data sheet). Without a cache t is the length of the text, and once that is above 295 the arithmetic is the limit. With a
 cache t is 1: decoding is memory-bound, its arithmetic idles while weights, keys and values arrive. Serving several
 requests in one pass shares the reading of the weights, and how many fit is decided by the memory that their keys and
-values take, which is what PagedAttention is about. It also means that time shrinks less than operations do, and on an H100
-hardly at all for short texts; a core of a CPU does far fewer operations per byte, and gains from the first tokens on.
+values take, which is what PagedAttention is about. It also means that time shrinks less than operations do, and on an
+H100 hardly at all for short texts; a core of a CPU does far fewer operations per byte, and gains from the first tokens.
 
 What this does not show: batches, quantised weights or caches, and attention that skips what the causal mask hides
 (half of its pairs in a prefill), which all change constants; speculative decoding; and how fast any machine is.

@@ -22,7 +22,12 @@ class Sample:
     seconds: float
 
 
-def measure_curve(generate: Callable[[int, bool], object], repeats: Mapping[int, int]) -> Iterator[Sample]:
+Generate = Callable[[int, bool], object]
+
+
+def measure_curve(
+    generate: Generate, repeats: Mapping[int, int], clock: Callable[[], float] = time.perf_counter
+) -> Iterator[Sample]:
     """Returns samples as they are taken: in each round every length that is not done yet, with and without a cache.
 
     Every second round goes backwards, so a drift of the machine's speed meets all alike. Before the first round both
@@ -31,6 +36,7 @@ def measure_curve(generate: Callable[[int, bool], object], repeats: Mapping[int,
     Args:
         generate: called with the length of the answer and `use_cache`; does the work.
         repeats: how often each length is measured, at least 1; lengths are at least 1.
+        clock: in seconds; `time.process_time` leaves out the waiting for a turn on a machine that others use too.
 
     Raises:
         ValueError: there is no length, or a length or a number of repeats is below 1.
@@ -39,10 +45,10 @@ def measure_curve(generate: Callable[[int, bool], object], repeats: Mapping[int,
     for length, times in repeats.items():
         require_integer("length", length, 1)
         require_integer(f"repeats of length {length}", times, 1)
-    return _samples(generate, dict(sorted(repeats.items())))
+    return _samples(generate, dict(sorted(repeats.items())), clock)
 
 
-def _samples(generate: Callable[[int, bool], object], repeats: Mapping[int, int]) -> Iterator[Sample]:
+def _samples(generate: Generate, repeats: Mapping[int, int], clock: Callable[[], float]) -> Iterator[Sample]:
     for use_cache in (True, False):
         generate(min(repeats), use_cache)
     for index in range(max(repeats.values())):
@@ -50,6 +56,6 @@ def _samples(generate: Callable[[int, bool], object], repeats: Mapping[int, int]
             (length, use_cache) for length, times in repeats.items() if index < times for use_cache in (True, False)
         ]
         for length, use_cache in reversed(jobs) if index % 2 else jobs:
-            start = time.perf_counter()
+            start = clock()
             generate(length, use_cache)
-            yield Sample(use_cache, length, time.perf_counter() - start)
+            yield Sample(use_cache, length, clock() - start)

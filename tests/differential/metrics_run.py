@@ -22,6 +22,7 @@ def run_metrics(caching_metrics: Any, prefix_cache_stats: Any, seed: int) -> Ite
         for _ in range(rng.choice([0, 1, 1, 2, 3, 8])):
             num_tokens = rng.randint(1, 30)
             stats.record(num_tokens, rng.randint(0, num_tokens - 1), preempted=rng.random() < 0.3)
+        stats.reset = rng.random() < 0.05
         metrics.observe(stats)
         new = (stats.requests, stats.queries, stats.hits)
         preempted = (stats.preempted_requests, stats.preempted_queries, stats.preempted_hits)

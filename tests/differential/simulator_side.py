@@ -1,10 +1,11 @@
 """Drives this project's scheduler, and shows its whole state in the same form as `vllm_side`."""
 
-from dataclasses import asdict
 from typing import Any
 
 from paged_sim import PrefixCacheStats, Request, Scheduler, SchedulerConfig
 from tests.differential.scenario import EOS, RequestSpec
+
+STATS = ("requests", "queries", "hits", "preempted_requests", "preempted_queries", "preempted_hits")
 
 
 class SimulatorSide:
@@ -71,6 +72,6 @@ class SimulatorSide:
             "tokens": {
                 i: (r.num_tokens, r.num_computed_tokens, r.num_preemptions) for i, r in scheduler.requests.items()
             },
-            "stats": asdict(self.stats),
+            "stats": {name: getattr(self.stats, name) for name in STATS},
             "usage": round(manager.usage, 12),
         }

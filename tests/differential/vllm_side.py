@@ -10,8 +10,7 @@ from vllm.v1.request import Request, RequestStatus
 
 from benchmarks.vllm_scheduler import model_output, vllm_scheduler
 from tests.differential.scenario import EOS, RequestSpec
-
-STATS = ("requests", "queries", "hits", "preempted_requests", "preempted_queries", "preempted_hits")
+from tests.differential.simulator_side import STATS
 
 
 class VLLMSide:

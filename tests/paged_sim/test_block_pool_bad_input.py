@@ -18,7 +18,7 @@ def test_a_pool_has_at_least_one_block(num_blocks: Any) -> None:
 
 
 AT_LEAST_0 = "n must be an integer of at least 0, got"
-TOO_OFTEN = "blocks must be freed at most as often as they are referred to, got block"
+TOO_OFTEN = "blocks must be freed at most as often as they are referred to, got 'block"
 REFUSED: dict[str, tuple[Callable[[BlockPool, list[Block]], Any], str]] = {
     "more blocks than are free": (
         lambda pool, blocks: pool.get_new_blocks(4),
@@ -29,19 +29,19 @@ REFUSED: dict[str, tuple[Callable[[BlockPool, list[Block]], Any], str]] = {
     "a truth value of blocks": (lambda pool, blocks: pool.get_new_blocks(True), f"{AT_LEAST_0} True"),
     "freeing a free block": (
         lambda pool, blocks: pool.free_blocks([pool.blocks[5]]),
-        f"{TOO_OFTEN} 5 1 times with 0 references",
+        f"{TOO_OFTEN} 5 given 1 times with 0 references",
     ),
     "freeing a block twice in a call": (
         lambda pool, blocks: pool.free_blocks([blocks[2], blocks[0], blocks[0]]),
-        f"{TOO_OFTEN} 1 2 times with 1 references",
+        f"{TOO_OFTEN} 1 given 2 times with 1 references",
     ),
     "freeing a shared block once too often": (
         lambda pool, blocks: pool.free_blocks([blocks[1]] * 3),
-        f"{TOO_OFTEN} 2 3 times with 2 references",
+        f"{TOO_OFTEN} 2 given 3 times with 2 references",
     ),
     "caching a block that is cached": (
         lambda pool, blocks: pool.cache_full_blocks([blocks[2], blocks[0]], [b"new", b"newer"]),
-        "blocks must be without cached contents, got 1",
+        "blocks must be without cached contents, and not the null block, got 1",
     ),
     "evicting a block beyond the last": (
         lambda pool, blocks: pool.evict_blocks([1, 7]),
@@ -73,7 +73,7 @@ def test_a_freed_block_cannot_be_freed_again() -> None:
     blocks = pool.get_new_blocks(2)
     pool.free_blocks(blocks)
     before = pool_state(pool)
-    with pytest.raises(ValueError, match=re.escape(f"{TOO_OFTEN} 1 1 times with 0 references")):
+    with pytest.raises(ValueError, match=re.escape(f"{TOO_OFTEN} 1 given 1 times with 0 references")):
         pool.free_blocks(blocks)
     assert pool_state(pool) == before
 
@@ -85,6 +85,6 @@ def test_the_last_reference_to_a_shared_block_cannot_be_dropped_twice() -> None:
     pool.free_blocks(blocks)
     pool.free_blocks(blocks)
     before = pool_state(pool)
-    with pytest.raises(ValueError, match=re.escape(f"{TOO_OFTEN} 1 1 times with 0 references")):
+    with pytest.raises(ValueError, match=re.escape(f"{TOO_OFTEN} 1 given 1 times with 0 references")):
         pool.free_blocks(blocks)
     assert pool_state(pool) == before

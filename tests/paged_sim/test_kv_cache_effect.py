@@ -226,14 +226,14 @@ def test_a_curve_measures_all_lengths_in_turn() -> None:
     assert [(sample.new_tokens, sample.use_cache) for sample in samples] == calls[2:]
 
 
-def test_a_sample_is_the_time_of_its_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = [0.0]
-    monkeypatch.setattr("time.perf_counter", lambda: clock[0])
+def test_a_sample_is_the_time_of_its_call() -> None:
+    now = [5.0]
 
     def work(length: int, use_cache: bool) -> None:
-        clock[0] += length * (1 if use_cache else 10)
+        now[0] += length * (1 if use_cache else 10)
 
-    assert list(measure_curve(work, {3: 1})) == [Sample(True, 3, 3.0), Sample(False, 3, 30.0)]
+    samples = measure_curve(work, {3: 1}, clock=lambda: now[0])
+    assert list(samples) == [Sample(True, 3, 3.0), Sample(False, 3, 30.0)]
 
 
 @pytest.mark.parametrize(

@@ -23,9 +23,9 @@ AT_LEAST_1 = "must be an integer of at least 1, got"
         ({"block_size": -16}, f"block_size {AT_LEAST_1} -16"),
         ({"block_size": None}, f"block_size {AT_LEAST_1} None"),
         ({"max_model_len": 0}, f"max_model_len {AT_LEAST_1} 0"),
-        ({"watermark": -0.1}, "watermark must be a number in [0.0, 1.0], got -0.1"),
-        ({"watermark": 1.1}, "watermark must be a number in [0.0, 1.0], got 1.1"),
-        ({"watermark": float("nan")}, "watermark must be a number in [0.0, 1.0], got nan"),
+        ({"watermark": -0.1}, "watermark must be a number of at least 0.0, got -0.1"),
+        ({"watermark": 1.1}, "watermark must be below 1, got 1.1"),
+        ({"watermark": float("nan")}, "watermark must be a number of at least 0.0, got nan"),
     ],
     ids=str,
 )
@@ -45,15 +45,15 @@ REFUSED: dict[str, tuple[Callable[[KVCacheManager, Request], Any], str]] = {
     ),
     "hit tokens without hit blocks": (
         lambda manager, request: manager.allocate_slots(request, 1, 4),
-        "num_new_computed_tokens must be 0 hit blocks of 4 tokens, got 4",
+        "num_new_computed_tokens must be 0, the tokens of 0 hit blocks, got 4",
     ),
     "negative hit tokens": (
         lambda manager, request: manager.allocate_slots(request, 1, -4),
-        "num_new_computed_tokens must be 0 hit blocks of 4 tokens, got -4",
+        "num_new_computed_tokens must be 0, the tokens of 0 hit blocks, got -4",
     ),
     "fewer hit tokens than the hit blocks hold": (
         lambda manager, request: manager.allocate_slots(request, 1, 3, manager.pool.blocks[1:2]),
-        "num_new_computed_tokens must be 1 hit blocks of 4 tokens, got 3",
+        "num_new_computed_tokens must be 4, the tokens of 1 hit blocks, got 3",
     ),
     "freeing a request without blocks": (
         lambda manager, request: manager.free(request),

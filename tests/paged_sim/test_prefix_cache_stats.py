@@ -81,7 +81,7 @@ def test_a_resumed_request_is_counted_apart_with_its_answer() -> None:
         scheduler.update(scheduler.schedule(), {"a": 9})
     scheduler.reset_prefix_cache(reset_running_requests=True)
     scheduler.schedule()
-    assert scheduler.manager.make_prefix_cache_stats() == PrefixCacheStats(1, 7, 0, 1, 9, 0)
+    assert scheduler.manager.make_prefix_cache_stats() == PrefixCacheStats(1, 7, 0, 1, 9, 0, reset=True)
 
 
 def test_a_request_that_waits_for_room_is_counted_once() -> None:

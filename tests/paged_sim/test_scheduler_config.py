@@ -66,8 +66,8 @@ AT_LEAST_1 = "must be an integer of at least 1, got"
         ({"max_num_seqs": 0}, f"max_num_seqs {AT_LEAST_1} 0"),
         ({"max_model_len": 0}, f"max_model_len {AT_LEAST_1} 0"),
         ({"max_model_len": -1}, f"max_model_len {AT_LEAST_1} -1"),
-        ({"max_num_batched_tokens": 127}, "max_num_batched_tokens must be an integer of at least 128, got 127"),
-        ({"max_num_batched_tokens": -1}, "max_num_batched_tokens must be an integer of at least 128, got -1"),
+        ({"max_num_batched_tokens": 127}, "max_num_batched_tokens must be at least max_num_seqs (128), got 127"),
+        ({"max_num_batched_tokens": -1}, "max_num_batched_tokens must be an integer of at least 1, got -1"),
         (
             {"enable_chunked_prefill": False, "max_num_batched_tokens": 8191},
             "max_num_batched_tokens must be at least max_model_len (8192) without chunked prefill, got 8191",

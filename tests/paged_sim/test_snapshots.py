@@ -169,7 +169,7 @@ def test_blocks_of_a_recording() -> None:
             9,
             "b waits: it computes 9 tokens at once, and the token budget has 3 left.",
         ),
-        ({"num_blocks": 5}, 9, "b waits: it needs 3 free blocks, there is 1."),
+        ({"num_blocks": 5, "max_num_batched_tokens": 12}, 9, "b waits: it needs 3 free blocks, there is 1."),
         (
             {"num_blocks": 8, "watermark": 0.3},
             9,
@@ -210,6 +210,12 @@ def test_a_forked_block_has_two_owners_and_is_partly_filled() -> None:
         (("A1", "A2"), 3),
     ]
     assert (snapshot.waiting, snapshot.sentences) == (("W",), ("Forked.",))
+
+
+def test_a_shared_block_is_as_full_as_its_fullest_owner_says() -> None:
+    tables = (BlockTable("A", (1,), 3), BlockTable("B", (1, 2), 2))
+    snapshot = Snapshot(step=0, num_blocks=3, block_size=4, tables=tables, free_block_ids=())
+    assert [block.filled_slots for block in snapshot.blocks] == [0, 3, 0]
 
 
 def test_a_snapshot_needs_all_requests_that_hold_blocks() -> None:
