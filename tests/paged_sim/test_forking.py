@@ -181,5 +181,8 @@ def test_bad_allocations_change_nothing() -> None:
     child = forked(manager, computed(manager, "parent", 6), "child")
     with pytest.raises(ValueError, match="num_new_tokens must be at least 1"):
         manager.allocate_slots(child, 0)
+    hit_blocks, num_hit_tokens = manager.get_computed_blocks(child)
+    with pytest.raises(ValueError, match="new_computed_blocks must be given to a request without blocks only"):
+        manager.allocate_slots(child, 1, num_hit_tokens, hit_blocks)
     assert manager.block_ids("child") == [1, 2]
     assert manager.take_copies() == []

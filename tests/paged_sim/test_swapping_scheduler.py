@@ -208,6 +208,10 @@ def test_bad_calls_are_refused() -> None:
     target.update(decided, {"a": 7})
     with pytest.raises(ValueError, match="child_id must be unused among unfinished requests, got 'a'"):
         target.fork("a", "a", 1)
+    with pytest.raises(ValueError, match="request_id must be a non-empty text, got ''"):
+        target.fork("a", "", 1)
+    with pytest.raises(ValueError, match=r"must be numbers in \[0, 2\*\*32\), got -1"):
+        target.fork("a", "b", -1)
     target.fork("a", "b", 1)
     with pytest.raises(ValueError, match=r"running requests must be below max_num_seqs \(2\), got 2"):
         target.fork("a", "c", 1)

@@ -108,8 +108,8 @@ CONTENTS = [
     Mutant(
         "A block is cached only when it is full.",
         "kv_cache_manager.py",
-        "full = max(num_tokens // self.block_size, first)",
-        "full = max(-(-num_tokens // self.block_size), first)",
+        "min(num_tokens // self.block_size, len(table))",
+        "min(-(-num_tokens // self.block_size), len(table))",
     ),
     Mutant(
         "Slots beyond the request's tokens are not cached.",

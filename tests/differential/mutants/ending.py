@@ -6,18 +6,14 @@ ENDING = [
     Mutant(
         "Scheduled tokens count as computed before the model has run.",
         "scheduler.py",
-        "            self.requests[request_id].num_computed_tokens += num_tokens\n",
-        "            self.requests[request_id].num_computed_tokens += num_tokens - (num_tokens > 1)\n",
+        "            request.num_computed_tokens += num_tokens\n",
+        "            request.num_computed_tokens += num_tokens - (num_tokens > 1)\n",
     ),
     Mutant(
         "Sampled tokens are taken in in the order of scheduling.",
         "scheduler.py",
-        "        for request_id in step.num_scheduled_tokens:\n"
-        "            request = self.requests.get(request_id)\n"
-        "            if request is None",
-        "        for request_id in reversed(step.num_scheduled_tokens):\n"
-        "            request = self.requests.get(request_id)\n"
-        "            if request is None",
+        "        for request_id in step.sampling:\n            request = ",
+        "        for request_id in reversed(step.sampling):\n            request = ",
     ),
     Mutant(
         "The end-of-sequence token ends the answer.",

@@ -42,8 +42,8 @@ POOL = [
     Mutant(
         "A freed block without contents is reused first, one with contents last.",
         "block_pool.py",
-        "(reused_first if block.block_hash is None else reused_last)",
-        "(reused_last if block.block_hash is None else reused_first)",
+        "(reused_first if block.block_hash is None or not self.enable_caching else reused_last)",
+        "(reused_last if block.block_hash is None or not self.enable_caching else reused_first)",
     ),
     Mutant(
         "A block that leaves the free queue is not counted as free.",

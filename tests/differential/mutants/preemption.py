@@ -24,8 +24,8 @@ PREEMPTION = [
     Mutant(
         "A preempted request loses its blocks at once.",
         "scheduler.py",
-        "        preempted.append(request.request_id)\n        self.manager.free(request)\n",
-        "        preempted.append(request.request_id)\n",
+        "        self._forget_sampling(request)\n        self.manager.free(request)\n        request.status",
+        "        self._forget_sampling(request)\n        request.status",
     ),
     Mutant(
         "A preempted request is marked as such.",
