@@ -1,6 +1,6 @@
 """Continuous batching: which requests compute how many tokens in the next step, and who has to make room."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from paged_sim.checks import require
@@ -47,7 +47,7 @@ class Scheduler:
         manager_class: what keeps the block tables.
     """
 
-    def __init__(self, config: SchedulerConfig, manager_class: type[KVCacheManager] = KVCacheManager) -> None:
+    def __init__(self, config: SchedulerConfig, manager_class: Callable[..., KVCacheManager] = KVCacheManager) -> None:
         require(isinstance(config, SchedulerConfig), "config", "a SchedulerConfig", config)
         self.config = config
         self.manager = manager_class(

@@ -1,1 +1,6 @@
-"""Experiments of the PagedAttention paper (arXiv 2309.06180): its contiguous baselines, sharing, printed numbers."""
+"""What the PagedAttention paper (SOSP 2023) has and vLLM's V1 engine has not, and the paper's figures.
+
+Contiguous allocators that reserve (`buddy_allocator`, `reservation`, `contiguous_cache`), forked sequences with
+copy-on-write (`forking`), preemption by swapping (`swapping`), and `reproduction`, which puts simulated figures beside
+the printed ones of `published`.
+"""

@@ -119,11 +119,11 @@ class ForkingKVCacheManager(KVCacheManager):
             not among them. None if there is no room, for the copy or for the rest, and then nothing has changed.
         """
         block = self._block_to_fill(request)
-        if block is not None and block.ref_cnt > 1:
+        if block is not None and block.ref_cnt > 1 and not new_computed_blocks:
             self._check(num_new_tokens, num_new_computed_tokens, new_computed_blocks)
-            num_tokens = request.num_computed_tokens + num_new_computed_tokens + num_new_tokens
+            num_tokens = request.num_computed_tokens + num_new_tokens
             longest = max(num_tokens, request.num_tokens) if full_sequence_must_fit else num_tokens
-            if not self.can_allocate(request, longest, new_computed_blocks, has_scheduled_reqs):
+            if not self.can_allocate(request, longest, has_scheduled_reqs=has_scheduled_reqs):
                 return None
             self._copy_block_to_fill(request)
         return super().allocate_slots(

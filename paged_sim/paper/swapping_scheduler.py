@@ -19,8 +19,9 @@ class SwappingScheduler(Scheduler):
       forked is a group of its own. The group that was admitted last goes first.
     * A group that has to go is swapped out. If the CPU pool has no room for it, its requests are preempted as in V1:
       each waits at the front of the line, on its own from then on, and is computed again.
-    * Swapped groups come back in the order of their admission, and no waiting request is admitted before all are back.
-      A group that has outgrown the GPU pool cannot come back; it is computed again, each request on its own.
+    * Swapped groups come back in the order of their admission, and no waiting request is admitted before all are back
+      (V0's rule; section 4.5 even waits until they have completed).
+    * A group that has outgrown the GPU pool cannot come back; it is computed again, each request on its own.
 
     Without CPU blocks and without forks it decides as `Scheduler`.
 
@@ -60,13 +61,13 @@ class SwappingScheduler(Scheduler):
             ValueError: the parent is in another state, the child's id is used, or as many requests run as may; nothing
                 has changed.
         """
-        parent = self.requests.get(parent_id)
+        parent = next((request for request in self.running if request.request_id == parent_id), None)
         rule = "that of a running request of which only the sampled token is not computed"
         require(parent is not None and _has_sampled(parent), "parent_id", rule, parent_id)
+        child = _child(parent, child_id, token_id)
         require(child_id not in self.requests, "child_id", "unused among unfinished requests", child_id)
         limit = self.config.max_num_seqs
         require(len(self.running) < limit, "running requests", f"below max_num_seqs ({limit})", len(self.running))
-        child = _child(parent, child_id, token_id)
         last_of_group = self.manager.group(parent)[-1]
         self.manager.fork(parent, child)
         child.status = RequestStatus.RUNNING
@@ -76,12 +77,12 @@ class SwappingScheduler(Scheduler):
 
     def abort(self, request_id: str) -> None:
         """Ends a request, whatever it is doing, and frees its blocks; see `Scheduler.abort`."""
-        request = self.requests.get(request_id)
-        if request in self.swapped:
+        request = next((request for request in self.swapped if request.request_id == request_id), None)
+        if request is None:
+            super().abort(request_id)
+        else:
             self.swapped.remove(request)
             self._finish(request, RequestStatus.FINISHED_ABORTED)
-        else:
-            super().abort(request_id)
 
     def reset_prefix_cache(self, reset_running_requests: bool = False) -> bool:
         """Forgets all cached contents if no request holds blocks; returns whether it was done.
@@ -215,8 +216,7 @@ class SwappingScheduler(Scheduler):
 
 
 def _has_sampled(request: Request) -> bool:
-    is_running = request.status is RequestStatus.RUNNING
-    return is_running and request.num_output_tokens > 0 and request.num_tokens - request.num_computed_tokens == 1
+    return request.num_output_tokens > 0 and request.num_tokens - request.num_computed_tokens == 1
 
 
 def _child(parent: Request, child_id: str, token_id: int) -> Request:
