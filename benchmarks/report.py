@@ -95,8 +95,8 @@ def simulator(record: dict[str, Any]) -> str:
     )
     return (
         f"`paged_sim` and vLLM's own scheduler on the same {record['requests']:,} ShareGPT-like requests, "
-        f"{settings['max_num_seqs']} running, {settings['num_blocks']:,} blocks, on one core ({host['cpu']}): simulated "
-        "tokens per second, medians. Both end with the same free blocks in the same order.\n\n"
+        f"{settings['max_num_seqs']} running, {settings['num_blocks']:,} blocks, on one core ({host['cpu']}): "
+        "simulated tokens per second, medians. Both end with the same free blocks in the same order.\n\n"
         + table(["", "vLLM", "step by step", "leaping", "times vLLM"], rows)
         + "\n\nHow the leaping run grows, each in a process of its own:\n\n"
         + table(["caching", "requests", "seconds", "million tokens/s", "peak memory, MiB"], growth)

@@ -256,6 +256,7 @@ OTHER_STYLE = {
     "legend.frameon": True,
     "legend.fontsize": 20,
     "axes.grid": True,
+    "grid.color": "red",
     "axes.linewidth": 5,
     "axes.spines.top": True,
     "axes.labelsize": 20,
@@ -322,7 +323,8 @@ def test_steps_of_a_still_picture() -> None:
 
 def test_a_gif_shows_every_step(tmp_path: Path) -> None:
     path = tmp_path / "film.gif"
-    save_gif(EVENTFUL[4:7], path, seconds_per_step=0.5)
+    with plt.style.context(OTHER_STYLE):
+        save_gif(EVENTFUL[4:7], path, seconds_per_step=0.5)
     with Image.open(path) as film:
         assert film.n_frames == 3
         assert film.info["duration"] == 500

@@ -47,13 +47,13 @@ REFUSED: dict[str, tuple[Callable[[Scheduler], Any], str]] = {
     ),
     "a prompt that the KV cache can never hold": (
         lambda scheduler: add(scheduler, "n", prompt=21, max_tokens=1),
-        "prompt and max_tokens - 1 must be small enough for the KV cache of 20 tokens, or the request would wait for ever,"
-        " got 21",
+        "prompt and max_tokens - 1 must be small enough for the KV cache of 20 tokens, "
+        "or the request would wait for ever, got 21",
     ),
     "an answer that the KV cache can never hold": (
         lambda scheduler: add(scheduler, "n", prompt=10, max_tokens=12),
-        "prompt and max_tokens - 1 must be small enough for the KV cache of 20 tokens, or the request would wait for ever,"
-        " got 21",
+        "prompt and max_tokens - 1 must be small enough for the KV cache of 20 tokens, "
+        "or the request would wait for ever, got 21",
     ),
     "aborting an unknown request": (
         lambda scheduler: scheduler.abort("n"),
