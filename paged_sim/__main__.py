@@ -5,6 +5,8 @@ import importlib
 import sys
 from collections.abc import Sequence
 
+from paged_sim.simulation.run import LivelockError
+
 COMMANDS = ("waste", "simulate", "size", "trace")
 
 
@@ -20,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         return modules[options.command].run(options)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, LivelockError) as error:
         print(f"python -m paged_sim {options.command}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -12,11 +12,11 @@ from matplotlib.animation import FuncAnimation, PillowWriter
 from paged_sim.checks import require, require_number
 from paged_sim.drawing.block_map import Parts, paint
 from paged_sim.drawing.figure import MARGIN, PAPER_STYLE, blank, cut, sheet
+from paged_sim.drawing.palette import PAPER
 from paged_sim.drawing.snapshot import Snapshot
 from paged_sim.drawing.stage import Stage
 
 
-@rc_context(PAPER_STYLE)
 def animate(snapshots: Sequence[Snapshot], *, seconds_per_step: float = 1.0) -> FuncAnimation:
     """Returns an animation of the block map, with block tables, queues and sentences.
 
@@ -35,21 +35,23 @@ def animate(snapshots: Sequence[Snapshot], *, seconds_per_step: float = 1.0) -> 
     picture, axes = sheet()
 
     def show(index: int) -> None:
-        blank(axes)
-        cut(picture, axes, paint(axes, MARGIN, snapshots[index], stage, Parts()))
+        # It is called when the animation is saved, whatever the style is then.
+        with rc_context(PAPER_STYLE):
+            blank(axes)
+            cut(picture, axes, paint(axes, MARGIN, snapshots[index], stage, Parts()))
 
     show(0)
     interval_ms = 1000 * seconds_per_step
     return FuncAnimation(picture, show, frames=len(snapshots), interval=interval_ms, cache_frame_data=False)
 
 
-@rc_context(PAPER_STYLE)
 def save_gif(snapshots: Sequence[Snapshot], path: str | Path, *, seconds_per_step: float = 1.0) -> None:
     """Writes an animation to a GIF file; arguments and errors are those of `animate`, and the file's OSError."""
     animate(snapshots, seconds_per_step=seconds_per_step).save(path, writer=PillowWriter(fps=1 / seconds_per_step))
 
 
-@rc_context(PAPER_STYLE)
+# matplotlib gives the background of its own settings to images in HTML.
+@rc_context({"savefig.facecolor": PAPER})
 def animation_html(snapshots: Sequence[Snapshot], *, seconds_per_step: float = 1.0) -> str:
     """Returns an animation as HTML with a slider and buttons, which works without a kernel.
 

@@ -23,8 +23,6 @@ _DPI = 100
 
 # For `matplotlib.rc_context`, while a picture is made: what matplotlib reads from its settings then.
 PAPER_STYLE: dict[str, Any] = {
-    "figure.dpi": _DPI,
-    "savefig.facecolor": PAPER,
     "font.family": "DejaVu Sans",
     "text.color": INK,
     "axes.facecolor": PAPER,
@@ -77,7 +75,7 @@ def chart(num_rows: int, num_columns: int, height: float) -> tuple[Picture, Sequ
         num_rows, num_columns: of the charts; those of a column share the x axis if there are several rows.
         height: in inches.
     """
-    picture = Picture(figsize=(WIDTH, height), facecolor=PAPER, layout="constrained")
+    picture = Picture(figsize=(WIDTH, height), dpi=_DPI, facecolor=PAPER, layout="constrained")
     axes = picture.subplots(num_rows, num_columns, sharex="col" if num_rows > 1 else False, squeeze=False).ravel()
     for one in axes:
         # Ticks are made when the picture is rendered, when the style is another one.
@@ -89,7 +87,7 @@ def chart(num_rows: int, num_columns: int, height: float) -> tuple[Picture, Sequ
 
 def sheet() -> tuple[Picture, Axes]:
     """Returns a picture without axes on which x and y are inches from its top left corner; `cut` sets its height."""
-    picture = Picture(figsize=(WIDTH, 1.0), facecolor=PAPER)
+    picture = Picture(figsize=(WIDTH, 1.0), dpi=_DPI, facecolor=PAPER)
     axes = picture.add_axes((0, 0, 1, 1))
     blank(axes)
     return picture, axes

@@ -36,6 +36,11 @@ class Totals:
     prefix_cache: PrefixCacheStats = field(default_factory=PrefixCacheStats)
 
     @property
+    def num_ended(self) -> int:
+        """Requests that are finished or were aborted."""
+        return self.num_finished + self.num_aborted
+
+    @property
     def mean_batch(self) -> float:
         """Requests in a step, on average."""
         return self.sum_scheduled_requests / self.num_steps if self.num_steps else 0.0

@@ -12,6 +12,10 @@ from paged_sim.simulation.outcomes import UNSET, Outcomes, Totals
 from paged_sim.workload.trace import TraceRequest
 
 
+class LivelockError(RuntimeError):
+    """The requests preempt one another for ever, and so they would in vLLM."""
+
+
 class Event(NamedTuple):
     """Something that changed a block table.
 
@@ -84,6 +88,9 @@ class Run:
         self.outcomes = Outcomes()
         self.timeline: list[TimelinePoint] = []
         self._rows: dict[str, int] = {}
+        self._last_token_step = 0
+        # Longer than any prefill takes, even one of the whole KV cache by a token a step.
+        self._patience = 1000 + 4 * self.config.num_usable_tokens
 
     def run(self, stop_after: int | None = None, on_progress: Callable[[int], None] | None = None) -> None:
         """Runs to the end of the trace.
@@ -94,17 +101,21 @@ class Run:
 
         Raises:
             ValueError: the trace is not in the order of arrival, or the scheduler can never serve a request.
+            LivelockError: requests preempt one another for ever.
         """
-        while stop_after is None or self.totals.num_finished + self.totals.num_aborted < stop_after:
+        while True:
             self._meet_clients()
+            if stop_after is not None and self.totals.num_ended >= stop_after:
+                break
             if self.scheduler.has_unfinished_requests:
                 self.advance()
+                self._check_progress()
             elif self.clients.has_more:
                 self.clock_ps = max(self.clock_ps, self.clients.next_arrival_ps)
             else:
                 break
             if on_progress:
-                on_progress(self.totals.num_finished + self.totals.num_aborted)
+                on_progress(self.totals.num_ended)
         self.totals.prefix_cache.add(self.scheduler.manager.make_prefix_cache_stats())
 
     def advance(self) -> None:
@@ -135,6 +146,14 @@ class Run:
                 self.totals.num_aborted += 1
                 self._observe("abort", request_id)
                 self._record_end(request_id, num_output_tokens, UNSET)
+
+    def _check_progress(self) -> None:
+        num_steps = self.totals.num_steps - self._last_token_step
+        if num_steps > self._patience:
+            raise LivelockError(
+                f"{len(self.scheduler.requests)} requests preempted one another for {num_steps} steps without a new "
+                "token, as they would in vLLM. More blocks, fewer max_num_seqs, or scheduler_reserve_full_isl help."
+            )
 
     def _observe(self, kind: str, request_id: str, block_ids: Iterable[int] = ()) -> None:
         if self.recording.observer:

@@ -67,6 +67,8 @@ def simulate(
     Raises:
         ValueError: a value is out of its range, the trace is not in the order of arrival, or a request is longer than
             the KV cache or `max_model_len` allow.
+        LivelockError: requests preempt one another for ever, which the priority policy can do where
+            `scheduler_reserve_full_isl` is off.
     """
     if stop_after is not None:
         require_integer("stop_after", stop_after, 1)

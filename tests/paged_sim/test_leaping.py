@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paged_sim import SchedulerConfig
 from paged_sim.simulation.cost_model import CostModel
-from paged_sim.simulation.run import Event, Recording
+from paged_sim.simulation.run import Event, LivelockError, Recording
 from paged_sim.simulation.simulate import SimulationResult, simulate
 from paged_sim.workload.trace import Segment, TraceRequest
 
@@ -23,6 +24,7 @@ class Workload:
     trace: list[TraceRequest]
     cost: CostModel
     max_concurrency: int | None
+    stop_after: int | None
 
 
 @dataclass
@@ -63,7 +65,8 @@ def workloads(draw: st.DrawFn) -> Workload:
         pair_ps=draw(st.integers(0, 9)),
     )
     trace = draw(traces(max_model_len - 1))
-    return Workload(config, trace, cost, draw(st.sampled_from([None, None, 1, 3, 8])))
+    max_concurrency = draw(st.sampled_from([None, None, 1, 3, 8]))
+    return Workload(config, trace, cost, max_concurrency, draw(st.sampled_from([None, None, 1, 4])))
 
 
 @st.composite
@@ -111,6 +114,7 @@ def _run(workload: Workload, leap: bool) -> tuple[SimulationResult, list[Event]]
         workload.config,
         cost=workload.cost,
         max_concurrency=workload.max_concurrency,
+        stop_after=workload.stop_after,
         leap=leap,
         recording=Recording(timeline=True, observer=log.events.append),
     )
@@ -127,10 +131,41 @@ def _first_difference(found: Sequence[Any], expected: Sequence[Any]) -> str | No
 @settings(max_examples=500, deadline=None)
 @given(workloads())
 def test_leaping_equals_step_by_step(workload: Workload) -> None:
-    expected, expected_events = _run(workload, leap=False)
+    try:
+        expected, expected_events = _run(workload, leap=False)
+    except LivelockError as error:
+        with pytest.raises(LivelockError, match=str(error)):
+            _run(workload, leap=True)
+        return
     result, events = _run(workload, leap=True)
     # pytest would compare long lists character by character.
     assert _first_difference(events, expected_events) is None
     assert _first_difference(result.timeline, expected.timeline) is None
     assert result.totals == expected.totals
     assert result == expected
+
+
+@pytest.mark.parametrize("leap", [True, False])
+def test_requests_that_preempt_one_another_for_ever_are_an_error(leap: bool) -> None:
+    config = SchedulerConfig(
+        num_blocks=7,
+        block_size=2,
+        max_num_seqs=3,
+        max_num_batched_tokens=3,
+        max_model_len=12,
+        enable_caching=False,
+        policy="priority",
+        watermark=0.1,
+        long_prefill_token_threshold=2,
+        scheduler_reserve_full_isl=False,
+    )
+    shapes = [(6, 1, 1), (1, 8, 1), (9, 1, 1), (8, 1, 1), (6, 16, 0), (2, 4, 0), (10, 4, 2), (9, 1, 0), (6, 4, 0)]
+    shapes += [(11, 1, 0), (10, 8, 2), (11, 1, 0), (11, 1, 2), (7, 1, 1)]
+    trace = [
+        TraceRequest(
+            f"{index:02}", (Segment(f"{index}", prompt),), Segment(f"{index}/answer", output), priority=priority
+        )
+        for index, (prompt, output, priority) in enumerate(shapes)
+    ]
+    with pytest.raises(LivelockError, match="13 requests preempted one another for 1049 steps without a new token"):
+        simulate(trace, config, leap=leap)
