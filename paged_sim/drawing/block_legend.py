@@ -43,5 +43,5 @@ def _state_chips() -> Iterator[tuple[str, dict[str, Any]]]:
     for state in (BlockState.FREE, BlockState.CACHED, BlockState.NULL):
         yield state.value, STATE_LOOKS[state]
     yield "new in this step", {"fill": False} | NEW_LOOK
-    yield "×2  shared by two", {}
+    yield "stripes, ×2  shared by two", {}
     yield "#  contents cached", {}

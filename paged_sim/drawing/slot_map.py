@@ -8,7 +8,7 @@ from matplotlib.patches import Rectangle
 
 from paged_sim.drawing.block_legend import draw_chips
 from paged_sim.drawing.figure import MARGIN, PAPER_STYLE, WIDTH, Picture, cut, sheet, text_width
-from paged_sim.drawing.palette import INK
+from paged_sim.drawing.palette import INK, PAPER
 from paged_sim.drawing.slot_classes import SLOT_CLASSES
 from paged_sim.drawing.stage import short_name
 from paged_sim.paper.contiguous_cache import ContiguousCache, SlotClass, SlotRun
@@ -24,7 +24,7 @@ _MOST_ROWS = 8
 
 @rc_context(PAPER_STYLE)
 def draw_slot_map(cache: ContiguousCache) -> Picture:
-    """Returns a picture of all slots by address, with a frame around what a request holds in a row of them.
+    """Returns a picture of all slots by address, with a frame around those that a request holds.
 
     Args:
         cache: its slots are drawn in at most 8 rows, or in rows of 64.
@@ -67,9 +67,9 @@ def _draw_piece(axes: Axes, piece: SlotRun, in_row: int) -> None:
     x, y, width, height = _LEFT + column * slot, _top(row), piece.num_slots * slot, _ROW - 0.06
     look = _LOOKS[piece.slot_class]
     is_free = piece.request_id is None
-    edge = {"linewidth": 0} if is_free else {"edgecolor": INK, "linewidth": 0.6, "zorder": 2}
+    edge = {"edgecolor": PAPER} if is_free else {"edgecolor": INK, "zorder": 2}
     gid = f"slots:{piece.address}"
-    axes.add_artist(Rectangle((x, y), width, height, facecolor=look.colour, gid=gid, **edge))
+    axes.add_artist(Rectangle((x, y), width, height, facecolor=look.colour, linewidth=0.6, gid=gid, **edge))
     name = "free" if is_free else short_name(piece.request_id)
     if (is_free or piece.slot_class is SlotClass.USED) and text_width(name, _SIZE) < width - 0.04:
         style = {"fontsize": _SIZE, "ha": "center", "va": "center", "color": look.text_colour, "gid": f"name:{name}"}

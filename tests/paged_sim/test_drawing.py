@@ -579,7 +579,7 @@ def test_the_slot_map_shows_every_slot_once() -> None:
     free_chunks = {run.address for run in cache.slot_runs() if run.request_id is None}
     by_colour: dict[str, int] = defaultdict(int)
     for address, patch in runs.items():
-        assert (patch.get_linewidth() == 0) == (int(address) in free_chunks)
+        assert (to_hex(patch.get_edgecolor()) == "#ffffff") == (int(address) in free_chunks)
         by_colour[to_hex(patch.get_facecolor()).upper()] += sizes[int(address)]
     assert SlotUse(*(by_colour[look.colour] for look in SLOT_CLASSES.values())) == cache.slot_use
     assert texts(figure)["title"] == "200 slots, 3 requests, 58 slots hold a token"
