@@ -27,12 +27,14 @@ def test_the_table_of_waste_is_what_the_command_prints(
 
 
 def test_the_snippets_run_and_print_what_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    first, second = _blocks("python")
+    first, second, third = _blocks("python")
     names: dict[str, object] = {}
     exec(first, names)
     assert capsys.readouterr().out in TEXT
     exec(second, names)
     assert "Percentiles(mean=" in capsys.readouterr().out
+    exec(third, names)
+    assert capsys.readouterr().out == ""
 
 
 def test_every_file_that_is_named_exists() -> None:
