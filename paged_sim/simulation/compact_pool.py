@@ -1,12 +1,13 @@
 """The block pool in plain numbers, for simulations of millions of blocks.
 
 vLLM's free queue is one list: blocks without cached contents are put before all others, cached ones behind them. So it
-always consists of a stack followed by a line in order of last use, and both are built into Python: a list and an
-OrderedDict. Decisions are those of `BlockPool`; a test compares them.
+always consists of a stack followed by a line in the order in which the blocks were freed. Decisions are those of
+`BlockPool`; a test compares them.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterable
+
+from paged_sim.simulation.eviction_line import EvictionLine
 
 
 class CompactBlockPool:
@@ -22,7 +23,7 @@ class CompactBlockPool:
         self.num_free_blocks = self.num_usable_blocks
         self.enable_caching = enable_caching
         self._stack = list(range(num_blocks - 1, 0, -1))
-        self._cached_free: OrderedDict[int, None] = OrderedDict()
+        self._cached_free = EvictionLine(num_blocks)
         # References beyond the first of blocks in use; most blocks are never here.
         self._shared: dict[int, int] = {}
         self._keys: list[int | None] = [None] * num_blocks
@@ -72,7 +73,7 @@ class CompactBlockPool:
         """Adds a reference to each block, taking it out of the free ones if it was there."""
         for block in cached_blocks:
             if block in self._cached_free:
-                del self._cached_free[block]
+                self._cached_free.remove(block)
                 self.num_free_blocks -= 1
             else:
                 self._shared[block] = self._shared.get(block, 0) + 1
@@ -90,7 +91,7 @@ class CompactBlockPool:
             # A block that is not full is the last one.
             cached = table[: len(table) - len(uncached)]
             cached.reverse()
-            self._cached_free.update(dict.fromkeys(cached))
+            self._cached_free.extend(cached)
         self.num_free_blocks += len(table)
 
     def _drop_shared(self, table: list[int]) -> list[int]:
@@ -110,12 +111,10 @@ class CompactBlockPool:
         keys, blocks = self._keys, self._blocks
         for block, key in zip(full_blocks, contents, strict=True):
             keys[block] = key
-            found = blocks.get(key)
-            if found is None:
-                blocks[key] = block
-            elif type(found) is dict:
+            found = blocks.setdefault(key, block)
+            if type(found) is dict:
                 found[block] = None
-            else:
+            elif found != block:
                 blocks[key] = {found: None, block: None}
 
     def reset_prefix_cache(self) -> bool:
@@ -129,18 +128,14 @@ class CompactBlockPool:
         return True
 
     def _evict(self, n: int) -> list[int]:
-        keys, blocks, popitem = self._keys, self._blocks, self._cached_free.popitem
-        evicted = []
-        for _ in range(n):
-            block = popitem(last=False)[0]
+        keys, blocks = self._keys, self._blocks
+        evicted = self._cached_free.popleft_n(n)
+        for block in evicted:
             key = keys[block]
             keys[block] = None
-            found = blocks[key]
-            if type(found) is dict:
-                del found[block]
-                if not found:
-                    del blocks[key]
-            else:
-                del blocks[key]
-            evicted.append(block)
+            copies = blocks.pop(key)
+            if type(copies) is dict:
+                del copies[block]
+                if copies:
+                    blocks[key] = copies
         return evicted
