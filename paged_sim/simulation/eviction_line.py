@@ -49,14 +49,13 @@ class EvictionLine:
 
     def popleft_n(self, n: int) -> list[int]:
         """Takes the first `n` blocks out; there must be as many."""
-        blocks: list[int] = []
-        while len(blocks) < n:
-            block = self._entries.popleft()
-            if self._num_left_behind and block in self._num_left_behind:
-                self._skip(block)
-            else:
-                self._is_in_line[block] = 0
-                blocks.append(block)
+        popleft, is_in_line = self._entries.popleft, self._is_in_line
+        if not self._num_left_behind:
+            blocks = [popleft() for _ in range(n)]
+        else:
+            blocks = self._popleft_n_skipping(n)
+        for block in blocks:
+            is_in_line[block] = 0
         return blocks
 
     def clear(self) -> None:
@@ -65,8 +64,15 @@ class EvictionLine:
         self._num_left_behind.clear()
         self._is_in_line = bytearray(len(self._is_in_line))
 
-    def _skip(self, block: int) -> None:
-        if self._num_left_behind[block] == 1:
-            del self._num_left_behind[block]
-        else:
-            self._num_left_behind[block] -= 1
+    def _popleft_n_skipping(self, n: int) -> list[int]:
+        left_behind = self._num_left_behind
+        blocks: list[int] = []
+        while len(blocks) < n:
+            block = self._entries.popleft()
+            if block not in left_behind:
+                blocks.append(block)
+            elif left_behind[block] == 1:
+                del left_behind[block]
+            else:
+                left_behind[block] -= 1
+        return blocks
