@@ -25,8 +25,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError, LivelockError) as error:
         print(f"python -m paged_sim {options.command}: {error}", file=sys.stderr)
         return 2
+    except (MemoryError, OverflowError) as error:
+        what = "more memory than there is" if isinstance(error, MemoryError) else "more than 106 days of simulated time"
+        print(f"python -m paged_sim {options.command}: this takes {what}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
-        print("Interrupted; nothing was written.", file=sys.stderr)
+        print("Interrupted.", file=sys.stderr)
         return 130
 
 

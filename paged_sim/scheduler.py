@@ -248,6 +248,7 @@ class Scheduler:
 
     def _check_sampled(self, step: SchedulerStep, sampled: Mapping[str, int]) -> None:
         require(step in self._not_updated, "step", "one of schedule() that was not taken in yet", step)
+        require(isinstance(sampled, Mapping), "sampled", "a mapping of request ids to tokens", sampled)
         for request_id in sampled:
             require(request_id in step.num_scheduled_tokens, "sampled", "of requests of this step", request_id)
             require_token_id("sampled", sampled[request_id])

@@ -6,27 +6,37 @@ python -m paged_sim simulate --trace trace.jsonl --num-blocks 2048 --policy prio
 
 import argparse
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from paged_sim.scheduler_config import SchedulerConfig
     from paged_sim.simulation.cost_model import CostModel
+    from paged_sim.simulation.latency import Percentiles
     from paged_sim.simulation.serving import ServingReport
 
+# As many columns as 80 characters hold.
+_RATES_A_TABLE = 3
 HELP = "latency, throughput and memory of a workload, over request rates"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options; defaults are vLLM's where it has them."""
+    """Adds the options."""
     work = parser.add_argument_group("workload")
     work.add_argument("--workload", default="sharegpt", help="a shipped one (sharegpt; `trace --list` names them)")
     work.add_argument("--trace", metavar="FILE", help="JSON lines of `python -m paged_sim trace`, instead")
     work.add_argument("--requests", type=int, default=1000, metavar="N", help="of a shipped workload (1000)")
-    work.add_argument("--rate", type=float, nargs="+", metavar="R", help="requests per second, one run each")
+    work.add_argument(
+        "--rate", type=float, nargs="+", metavar="R", help="requests per second, one run each (default: all at once)"
+    )
     work.add_argument("--concurrency", type=int, metavar="N", help="most requests under way at once")
     work.add_argument("--seed", type=int, default=0, help="of lengths and arrivals (0)")
     machine = parser.add_argument_group("model and device")
-    machine.add_argument("--model", default="Llama-3.1-8B-Instruct", help="a known name, config.json, or a hub name")
+    machine.add_argument(
+        "--model",
+        default="Llama-3.1-8B-Instruct",
+        help="a known name, config.json, or a hub name; timed as a dense one",
+    )
     machine.add_argument("--device", default="H100", help="a preset or a benchmark record (H100)")
     machine.add_argument("--memory", default="40GiB", metavar="SIZE", help="for keys and values (40GiB)")
     machine.add_argument("--num-blocks", type=int, metavar="N", help="in place of --memory")
@@ -57,9 +67,12 @@ def run(arguments: argparse.Namespace) -> int:
     reports = [_serve(arguments, rate, config, cost) for rate in rates]
     if arguments.json:
         runs = [{"rate": rate} | report.figures() for rate, report in zip(rates, reports, strict=True)]
-        print(json.dumps({"num_blocks": config.num_blocks, "block_size": config.block_size, "runs": runs}, indent=2))
+        settings = {name: value for name, value in vars(arguments).items() if name not in ("command", "json", "rate")}
+        print(json.dumps({"settings": settings | asdict(config), "runs": runs}, indent=2))
     else:
-        _print_table(rates, reports, config)
+        for first in range(0, len(rates), _RATES_A_TABLE):
+            chunk = slice(first, first + _RATES_A_TABLE)
+            _print_table(arguments, rates[chunk], reports[chunk], config)
     return 0
 
 
@@ -72,22 +85,34 @@ def _config_and_cost(arguments: argparse.Namespace) -> "tuple[SchedulerConfig, C
 
     shape = load_model_shape(arguments.model)
     layout = KVCacheLayout(shape=shape, block_size=arguments.block_size)
-    memory = parse_size(arguments.memory, "--memory")
-    num_blocks = arguments.num_blocks or memory // layout.bytes_per_block
-    capacity = max(num_blocks - 1, 1) * arguments.block_size
+    if layout.is_mixed:
+        raise ValueError(f"--model: {shape.name} mixes {shape.attention} attention, and one kind is simulated only")
+    num_blocks = arguments.num_blocks
+    if num_blocks is None:
+        num_blocks = parse_size(arguments.memory, "--memory") // layout.bytes_per_block
+        if num_blocks < 2:
+            raise ValueError(
+                f"--memory {arguments.memory} holds less than two blocks of {layout.bytes_per_block:,} bytes"
+            )
+    max_model_len = arguments.max_model_len
+    if max_model_len is None:
+        max_model_len = min(shape.default_max_model_len, max(num_blocks - 1, 1) * arguments.block_size)
+    if max_model_len > shape.longest_model_len:
+        raise ValueError(f"--max-model-len: {shape.name} takes at most {shape.longest_model_len}, got {max_model_len}")
     config = SchedulerConfig(
         num_blocks=num_blocks,
         block_size=arguments.block_size,
         max_num_seqs=arguments.max_num_seqs,
         max_num_batched_tokens=arguments.max_num_batched_tokens,
-        max_model_len=arguments.max_model_len or min(shape.default_max_model_len, capacity),
+        max_model_len=max_model_len,
         enable_chunked_prefill=not arguments.no_chunked_prefill,
         enable_caching=not arguments.no_prefix_caching,
         policy=arguments.policy,
         watermark=arguments.watermark,
         long_prefill_token_threshold=arguments.long_prefill_token_threshold,
     )
-    if shape.num_parameters is None:
+    weight_bytes = shape.weights_bytes(shape.dtype) // shape.num_parameters if shape.num_parameters else None
+    if weight_bytes is None:
         raise ValueError(
             f"--model: the number of parameters of {shape.name} is unknown, and a step's time depends on it"
         )
@@ -95,6 +120,7 @@ def _config_and_cost(arguments: argparse.Namespace) -> "tuple[SchedulerConfig, C
         num_parameters=shape.num_parameters,
         kv_bytes_per_token=layout.bytes_per_token,
         attention_width=shape.num_layers * shape.num_heads * shape.head_size,
+        weight_bytes=weight_bytes,
     )
     return config, cost
 
@@ -123,14 +149,17 @@ def _serve(
         )
 
 
-def _print_table(rates: list[Any], reports: "list[ServingReport]", config: "SchedulerConfig") -> None:
+def _print_table(
+    arguments: argparse.Namespace, rates: list[Any], reports: "list[ServingReport]", config: "SchedulerConfig"
+) -> None:
     from rich.console import Console
     from rich.table import Table
 
     table = Table(title=f"{config.num_blocks:,} blocks of {config.block_size} tokens; times: median (p99)")
     table.add_column("requests/s", no_wrap=True)
     for rate in rates:
-        table.add_column("trace" if rate is None else f"{rate:g}", justify="right", no_wrap=True)
+        all_at_once = "trace" if arguments.trace else "all at once"
+        table.add_column(all_at_once if rate is None else f"{rate:g}", justify="right", no_wrap=True)
     columns = [_cells(report) for report in reports]
     for name in columns[0]:
         table.add_row(name, *(cells[name] for cells in columns))
@@ -143,9 +172,14 @@ def _cells(report: "ServingReport") -> dict[str, str]:
     return {
         "served, requests/s": f"{latency.requests_per_s:.2f}",
         "output, tokens/s": f"{latency.output_tokens_per_s:,.0f}",
-        **{f"{name}, ms": f"{1e3 * time.p50:,.0f} ({1e3 * time.p99:,.0f})" for name, time in times.items()},
+        **{f"{name}, ms": _milliseconds(time) for name, time in times.items()},
         "requests in a step": f"{totals.mean_batch:.1f}",
         "KV used (peak)": f"{100 * report.mean_usage:.0f} % ({100 * report.peak_usage:.0f} %)",
         "preemptions": f"{totals.num_preemptions:,}",
+        "aborted": f"{totals.num_aborted:,}",
         "prefix hits": f"{100 * totals.prefix_cache.hit_rate:.1f} %",
     }
+
+
+def _milliseconds(time: "Percentiles") -> str:
+    return f"{1e3 * time.p50:,.0f} ({1e3 * time.p99:,.0f})" if time.p50 == time.p50 else "–"

@@ -51,20 +51,26 @@ class Clients:
         abort = self._aborts[0][0] if self._aborts else None
         return min((time for time in (arrival, abort) if time is not None), default=None)
 
-    def send(self, clock_ps: int, num_under_way: int) -> Iterator[tuple[TraceRequest, int]]:
+    def send(self, clock_ps: int, num_under_way: int, num_before: int) -> Iterator[tuple[TraceRequest, int]]:
         """Yields the requests that are sent now, each with the time from which its client waits.
 
+        That is its arrival, or the moment at which a place became free: now, unless one was free all the time.
+
         Args:
-            clock_ps: the time.
+            clock_ps: the time, the end of a step.
             num_under_way: requests that are not finished.
+            num_before: requests that were not finished when that step began.
         """
+        num_free_places = 0 if self.max_concurrency is None else self.max_concurrency - num_before
         while self._next is not None and self.next_arrival_ps <= clock_ps:
             if self.max_concurrency is not None and num_under_way >= self.max_concurrency:
                 return
             request = self._next
             if request.abort_time is not None:
                 heapq.heappush(self._aborts, (round(request.abort_time * PS_PER_S), request.request_id))
-            submitted_ps = self.next_arrival_ps if self.max_concurrency is None else clock_ps
+            waits_since_arrival = self.max_concurrency is None or num_free_places > 0
+            submitted_ps = self.next_arrival_ps if waits_since_arrival else clock_ps
+            num_free_places -= 1
             self._read_next()
             num_under_way += 1
             yield request, submitted_ps

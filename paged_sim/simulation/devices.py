@@ -45,7 +45,10 @@ class Device:
             ValueError: there is no such file, or it holds no device; the message names what is missing.
         """
         require(path.is_file(), "device", f"a preset ({', '.join(DEVICES)}) or a record's file", str(path))
-        record = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"device must be a JSON file, got {str(path)!r}: {error}") from None
         values = record.get("device") if isinstance(record, dict) else None
         known = {field.name for field in fields(cls)}
         rule = f'a record with "device": {{{", ".join(sorted(known))}}}'

@@ -50,10 +50,8 @@ class EvictionLine:
     def popleft_n(self, n: int) -> list[int]:
         """Takes the first `n` blocks out; there must be as many."""
         popleft, is_in_line = self._entries.popleft, self._is_in_line
-        if not self._num_left_behind:
-            blocks = [popleft() for _ in range(n)]
-        else:
-            blocks = self._popleft_n_skipping(n)
+        skips = bool(self._num_left_behind)
+        blocks = self._popleft_n_skipping(n) if skips else [popleft() for _ in range(n)]
         for block in blocks:
             is_in_line[block] = 0
         return blocks

@@ -164,7 +164,9 @@ class LeapingRun(StepByStepRun):
             request.num_computed_tokens += num_tokens
             self._num_unfilled += len(request.table) * self._block_size - request.num_computed_tokens
             admitted.append((request, num_tokens))
-        self._may_admit = bool(admitted) or num_running_tokens == self.config.max_num_batched_tokens
+        # What is left of the budget can refuse somebody too: all of it is gone, or a prompt may not be cut.
+        spent = num_running_tokens == self.config.max_num_batched_tokens
+        self._may_admit = bool(admitted) or spent or not self.config.enable_chunked_prefill
         return admitted
 
     def _count_regular_step(self, joining: Joining, start_ps: int) -> None:

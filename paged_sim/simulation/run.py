@@ -88,6 +88,7 @@ class Run:
         self.outcomes = Outcomes()
         self.timeline: list[TimelinePoint] = []
         self._rows: dict[str, int] = {}
+        self._num_before = 0
         self._last_token_step = 0
         # Longer than any prefill takes, even one of the whole KV cache by a token a step.
         self._patience = 1000 + 4 * self.config.num_usable_tokens
@@ -131,16 +132,21 @@ class Run:
         raise NotImplementedError
 
     def _meet_clients(self) -> None:
-        clients = self.clients
+        clients, requests = self.clients, self.scheduler.requests
+        if clients.has_aborts:
+            self._give_up()
         if clients.has_more and clients.next_arrival_ps <= self.clock_ps:
-            for traced, submitted_ps in clients.send(self.clock_ps, len(self.scheduler.requests)):
+            for traced, submitted_ps in clients.send(self.clock_ps, len(requests), self._num_before):
                 self.add(traced)
                 if self.recording.outcomes:
                     row = self.outcomes.add(traced.request_id, submitted_ps, traced.num_prompt_tokens)
                     self._rows[traced.request_id] = row
-        if not clients.has_aborts:
-            return
-        for request_id in clients.give_up(self.clock_ps):
+            if clients.has_aborts:
+                self._give_up()
+        self._num_before = len(requests)
+
+    def _give_up(self) -> None:
+        for request_id in self.clients.give_up(self.clock_ps):
             if request_id in self.scheduler.requests:
                 num_output_tokens = self.abort(request_id)
                 self.totals.num_aborted += 1

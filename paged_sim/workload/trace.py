@@ -13,6 +13,9 @@ from typing import NamedTuple
 
 from paged_sim.checks import require, require_integer, require_number
 
+# Twelve days; simulated times are kept in picoseconds, and 64 bits end at 106 days.
+LATEST_S = 1_000_000
+
 
 class Segment(NamedTuple):
     """The first `length` tokens of the stream `name`."""
@@ -58,12 +61,15 @@ class TraceRequest:
     cache_salt: str | None = None
 
     def __post_init__(self) -> None:
+        is_name = type(self.request_id) is str and self.request_id != ""
+        require(is_name, "request_id", "a non-empty text", self.request_id)
         require(bool(self.prompt), "prompt", "at least one segment", self.prompt)
         for segment in (*self.prompt, self.output):
-            require(segment.length >= 1, f"length of segment {segment.name!r}", "at least 1", segment.length)
-        require_number("arrival_time", self.arrival_time, 0)
+            if type(segment.length) is not int or segment.length < 1:
+                require_integer(f"length of segment {segment.name!r}", segment.length, 1)
+        require_number("arrival_time", self.arrival_time, 0, LATEST_S)
         if self.abort_time is not None:
-            require_number("abort_time", self.abort_time, self.arrival_time)
+            require_number("abort_time", self.abort_time, self.arrival_time, LATEST_S)
         require(type(self.priority) is int, "priority", "an integer", self.priority)
 
     @property

@@ -35,7 +35,7 @@ def test_simulate_leaps_to_what_it_gets_step_by_step(capsys: pytest.CaptureFixtu
     printed = []
     for flags in ([], ["--step-by-step"]):
         assert main(["simulate", "--requests", "20", "--num-blocks", "300", "--json", *flags]) == 0
-        printed.append(capsys.readouterr().out)
+        printed.append(json.loads(capsys.readouterr().out)["runs"])
     assert printed[0] == printed[1]
 
 
@@ -74,6 +74,12 @@ def test_the_shipped_workloads_are_named(capsys: pytest.CaptureFixture[str]) -> 
         (["simulate", "--trace", "/nowhere.jsonl"], "No such file"),
         (["simulate", "--num-blocks", "20"], "must be shorter than max_model_len (304 tokens)"),
         (["simulate", "--policy", "lifo"], "policy must be one of fcfs, priority, got 'lifo'"),
+        (["simulate", "--num-blocks", "0"], "num_blocks must be an integer of at least 2, got 0"),
+        (["simulate", "--memory", "1KiB"], "--memory 1KiB holds less than two blocks"),
+        (["simulate", "--max-model-len", "10000000"], "takes at most 131072, got 10000000"),
+        (["simulate", "--model", "google/gemma-2-9b-it"], "mixes full and sliding window attention"),
+        (["simulate", "--rate", "1e-9", "--requests", "10"], "arrival_time must be a number in [0, 1000000]"),
+        (["simulate", "--device", "pyproject.toml"], "device must be a JSON file, got 'pyproject.toml'"),
         (["trace", "--input", "a", "--output", "b"], "--input and --output exclude each other"),
         (["trace", "--requests", "0"], "num_requests must be an integer of at least 1, got 0"),
         (["waste", "--requests", "5"], "--requests must be an integer of at least 100, got 5"),

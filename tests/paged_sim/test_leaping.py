@@ -13,7 +13,7 @@ from paged_sim import SchedulerConfig
 from paged_sim.simulation.cost_model import CostModel
 from paged_sim.simulation.run import Event, LivelockError, Recording
 from paged_sim.simulation.simulate import SimulationResult, simulate
-from paged_sim.workload.trace import Segment, TraceRequest
+from paged_sim.workload.trace import Segment, TraceRequest, request_of_lengths
 
 
 @dataclass
@@ -47,13 +47,13 @@ def workloads(draw: st.DrawFn) -> Workload:
         num_blocks=num_blocks,
         block_size=block_size,
         max_num_seqs=max_num_seqs,
-        max_num_batched_tokens=least + draw(st.sampled_from([0, 3, 20, 500])),
+        max_num_batched_tokens=least + draw(st.sampled_from([0, 0, 1, 3, 20, 500])),
         max_model_len=max_model_len,
         enable_chunked_prefill=chunked,
         enable_caching=draw(st.booleans()),
         policy=draw(st.sampled_from(["fcfs", "priority"])),
         watermark=draw(st.sampled_from([0.0, 0.1, 0.3])),
-        long_prefill_token_threshold=draw(st.sampled_from([0, 0, min(3, max_model_len)])),
+        long_prefill_token_threshold=draw(st.sampled_from([0, 0, min(3, max_model_len), min(6, max_model_len)])),
         scheduler_reserve_full_isl=draw(st.booleans()),
     )
     cost = CostModel(
@@ -143,6 +143,22 @@ def test_leaping_equals_step_by_step(workload: Workload) -> None:
     assert _first_difference(result.timeline, expected.timeline) is None
     assert result.totals == expected.totals
     assert result == expected
+
+
+def test_a_budget_that_grows_admits_a_prompt_that_may_not_be_cut() -> None:
+    config = SchedulerConfig(
+        num_blocks=500,
+        max_num_seqs=10,
+        max_num_batched_tokens=13,
+        max_model_len=13,
+        enable_chunked_prefill=False,
+        enable_caching=False,
+        long_prefill_token_threshold=6,
+    )
+    lengths = [(1, 3), (1, 3), (1, 3), (11, 2), (6, 1)]
+    trace = [request_of_lengths(f"{index}", prompt, output) for index, (prompt, output) in enumerate(lengths)]
+    workload = Workload(config, trace, CostModel(step_ps=1), None, None)
+    assert _run(workload, leap=True) == _run(workload, leap=False)
 
 
 @pytest.mark.parametrize("leap", [True, False])

@@ -57,6 +57,19 @@ def test_limited_concurrency_sends_the_next_when_one_ends(leap: bool) -> None:
 
 
 @BOTH
+def test_a_limit_that_is_never_reached_changes_no_time(leap: bool) -> None:
+    trace = [request_of_lengths(f"{index}", 4, 3, arrival_time=index * 0.0007) for index in range(5)]
+    assert run(trace, leap, max_concurrency=100).outcomes == run(trace, leap).outcomes
+
+
+@BOTH
+def test_a_client_that_gives_up_makes_room_at_once(leap: bool) -> None:
+    given_up = TraceRequest("a", (Segment("a", 4),), Segment("a/answer", 20), abort_time=0.003)
+    trace = [given_up, request_of_lengths("b", 4, 20), request_of_lengths("c", 4, 3)]
+    assert run(trace, leap, max_concurrency=2).outcomes.submitted_ps[2] == 3 * MS
+
+
+@BOTH
 def test_a_client_that_gives_up_frees_its_blocks(leap: bool) -> None:
     kept = request_of_lengths("a", 4, 8)
     given_up = TraceRequest("b", (Segment("b", 4),), Segment("b/answer", 20), abort_time=0.0035)
@@ -161,9 +174,9 @@ def test_clients_name_the_next_moment_at_which_something_happens() -> None:
     ]
     clients = Clients(trace)
     assert clients.next_event_ps(0) == PS_PER_S
-    assert [request.request_id for request, _ in clients.send(2 * PS_PER_S, 0)] == ["a"]
+    assert [request.request_id for request, _ in clients.send(2 * PS_PER_S, 0, 0)] == ["a"]
     assert clients.next_event_ps(1) == 3 * PS_PER_S
-    assert [request.request_id for request, _ in clients.send(3 * PS_PER_S, 1)] == ["b"]
+    assert [request.request_id for request, _ in clients.send(3 * PS_PER_S, 1, 1)] == ["b"]
     assert clients.next_event_ps(2) == 5 * PS_PER_S
     assert list(clients.give_up(5 * PS_PER_S)) == ["a"]
     assert clients.next_event_ps(0) is None
