@@ -74,15 +74,9 @@ def gpu(record: dict[str, Any]) -> str:
     )
 
 
-def simulator(record: dict[str, Any]) -> str:
-    """Returns the simulator's speed beside vLLM's scheduler, and how it grows."""
-    middle = medians(record["tokens_per_second"])
-    rows = []
-    for case in ("caching_off", "caching_on"):
-        vllm, step, leap = (middle[f"{case}, {name}"] for name in ("vllm", "step_by_step", "leaping"))
-        label = case.replace("_", " ").replace("caching", "prefix caching")
-        rows.append((label, f"{vllm:,.0f}", f"{step:,.0f}", f"{leap:,.0f}", f"{leap / vllm:.0f}"))
-    settings, host = record["settings"], record["host"]
+def simulator(records: Sequence[dict[str, Any]]) -> str:
+    """Returns the simulator's speed beside vLLM's scheduler, and how the first record's runs grow."""
+    first = records[0]
     growth = (
         (
             point["case"].replace("_", " "),
@@ -91,16 +85,28 @@ def simulator(record: dict[str, Any]) -> str:
             f"{point['tokens'] / point['seconds'] / 1e6:.1f}",
             f"{point['peak_mib']:.0f}",
         )
-        for point in record["growth"]
+        for point in first["growth"]
     )
+    header = ["running requests", "prefix caching", "vLLM", "step by step", "leaping", "times vLLM"]
     return (
-        f"`paged_sim` and vLLM's own scheduler on the same {record['requests']:,} ShareGPT-like requests, "
-        f"{settings['max_num_seqs']} running, {settings['num_blocks']:,} blocks, on one core ({host['cpu']}): "
+        f"`paged_sim` and vLLM's own scheduler on the same ShareGPT-like requests, on one core ({first['host']['cpu']}): "
         "simulated tokens per second, medians. Both end with the same free blocks in the same order.\n\n"
-        + table(["", "vLLM", "step by step", "leaping", "times vLLM"], rows)
-        + "\n\nHow the leaping run grows, each in a process of its own:\n\n"
+        + table(header, [row for record in records for row in _simulator_rows(record)])
+        + f"\n\nHow the leaping run grows, {first['settings']['max_num_seqs']} running, the trace made as it runs, each in "
+        "a process of its own:\n\n"
         + table(["caching", "requests", "seconds", "million tokens/s", "peak memory, MiB"], growth)
     )
+
+
+def _simulator_rows(record: dict[str, Any]) -> list[list[str]]:
+    middle = medians(record["tokens_per_second"])
+    rows = []
+    for case in ("caching_off", "caching_on"):
+        vllm, step, leap = (middle[f"{case}, {name}"] for name in ("vllm", "step_by_step", "leaping"))
+        speeds = [f"{speed:,.0f}" for speed in (vllm, step, leap)]
+        running = f"{record['settings']['max_num_seqs']:,}"
+        rows.append([running, case.removeprefix("caching_"), *speeds, f"{leap / vllm:.0f}"])
+    return rows
 
 
 def step_times(graphs: dict[str, Any], eager: dict[str, Any]) -> str:
@@ -126,7 +132,7 @@ def render() -> str:
         wrapper(load("cpu_wrapper_overhead")),
         gpu(load("h200_command_line")),
         step_times(load("step_times_h200"), load("step_times_h200_eager")),
-        simulator(load("simulator")),
+        simulator([load("simulator"), load("simulator_1024")]),
     ]
     return "\n\n".join(parts)
 

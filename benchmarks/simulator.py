@@ -16,7 +16,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from benchmarks.simulator_growth import CONCURRENCY, SETTINGS, measure
+from benchmarks.simulator_growth import MAX_NUM_SEQS, concurrency_of, measure, settings_of
 from paged_sim import SchedulerConfig
 from paged_sim.simulation.run import Recording
 from paged_sim.simulation.simulate import SimulationResult, simulate
@@ -34,8 +34,9 @@ Samples = dict[str, list[float]]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of this benchmark."""
-    parser.add_argument("--requests", type=int, default=400, help="ShareGPT-like requests of the trace (400)")
+    parser.add_argument("--requests", type=int, default=1000, help="ShareGPT-like requests of the trace (1000)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds; in each, every scheduler runs the trace (3)")
+    parser.add_argument("--max-num-seqs", type=int, default=MAX_NUM_SEQS, help=f"running requests ({MAX_NUM_SEQS})")
     parser.add_argument("--growth", action="store_true", help="also 1,000 to 1,000,000 requests, simulator only")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--record", type=Path, metavar="FILE", help="write the raw samples as JSON")
@@ -44,21 +45,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Measures, prints, and writes the record."""
     trace = list(workload("sharegpt", options.requests))
-    samples = {case: compare(trace, caching, options.rounds) for case, caching in CASES.items()}
+    settings = settings_of(options.max_num_seqs)
+    samples = {
+        case: compare(trace, settings | {"enable_caching": caching}, options.rounds) for case, caching in CASES.items()
+    }
     growth = measure_growth() if options.growth else []
     summary = {case: summarise(samples[case], trace) for case in CASES} | {"growth": growth}
     if options.record:
         from benchmarks.side_by_side import write_record
 
-        facts = {"requests": len(trace), "settings": SETTINGS, "concurrency": CONCURRENCY, "growth": growth}
+        facts = {"requests": len(trace), "settings": settings, "growth": growth}
         command = f"python -m benchmarks simulator --requests {options.requests} --rounds {options.rounds}"
+        command += f" --max-num-seqs {options.max_num_seqs}"
         flat = {f"{case}, {name}": values for case in CASES for name, values in samples[case].items()}
         write_record(options.record, command + " --growth" * options.growth, flat, **facts)
     print(json.dumps(summary, indent=2) if options.json else as_text(summary))
     return 0
 
 
-def compare(trace: Sequence[TraceRequest], caching: bool, rounds: int) -> Samples:
+def compare(trace: Sequence[TraceRequest], settings: dict[str, Any], rounds: int) -> Samples:
     """Returns tokens per second of each scheduler and round.
 
     Raises:
@@ -66,11 +71,11 @@ def compare(trace: Sequence[TraceRequest], caching: bool, rounds: int) -> Sample
     """
     from benchmarks.vllm_replay import replay
 
-    settings = SETTINGS | {"enable_caching": caching}
+    concurrency = concurrency_of(settings["max_num_seqs"])
     tokens = total_tokens(trace)
     samples: Samples = {"vllm": [], "step_by_step": [], "leaping": []}
-    for _ in tqdm(range(rounds), desc=f"caching {'on' if caching else 'off'}", leave=False):
-        theirs = replay(trace, settings, CONCURRENCY)
+    for _ in tqdm(range(rounds), desc=f"caching {'on' if settings['enable_caching'] else 'off'}", leave=False):
+        theirs = replay(trace, settings, concurrency)
         samples["vllm"].append(tokens / theirs.seconds)
         seconds, ours = timed_run(trace, settings, leap=False)
         samples["step_by_step"].append(tokens / seconds)
@@ -90,7 +95,7 @@ def timed_run(
     result = simulate(
         trace,
         SchedulerConfig(**settings),
-        max_concurrency=CONCURRENCY,
+        max_concurrency=concurrency_of(settings["max_num_seqs"]),
         leap=leap,
         recording=Recording(outcomes=False),
     )

@@ -17,23 +17,33 @@ from paged_sim.simulation.simulate import simulate
 from paged_sim.workload.workloads import workload
 
 MAX_NUM_SEQS = 128
-# Always as many again wait, so that a place is never empty.
-CONCURRENCY = 2 * MAX_NUM_SEQS
-SETTINGS = {
-    "num_blocks": 8192,
-    "block_size": 16,
-    "max_num_seqs": MAX_NUM_SEQS,
-    "max_num_batched_tokens": 8192,
-    "max_model_len": 2048,
-}
+
+
+def settings_of(max_num_seqs: int) -> dict[str, int]:
+    """Returns the scheduler's settings: room for all that run, so that nothing is preempted."""
+    return {
+        "num_blocks": 64 * max_num_seqs,
+        "block_size": 16,
+        "max_num_seqs": max_num_seqs,
+        "max_num_batched_tokens": 8192,
+        "max_model_len": 2048,
+    }
+
+
+def concurrency_of(max_num_seqs: int) -> int:
+    """Returns how many requests are under way: as many as run wait too, so that a place is never empty."""
+    return 2 * max_num_seqs
 
 
 def measure_here(num_requests: int, enable_caching: bool) -> dict[str, float]:
     """Runs a ShareGPT-like trace, made as it runs, and returns seconds, tokens and the peak memory of this process."""
-    config = SchedulerConfig(**SETTINGS, enable_caching=enable_caching)
+    config = SchedulerConfig(**settings_of(MAX_NUM_SEQS), enable_caching=enable_caching)
     start = time.perf_counter()
     result = simulate(
-        workload("sharegpt", num_requests), config, max_concurrency=CONCURRENCY, recording=Recording(outcomes=True)
+        workload("sharegpt", num_requests),
+        config,
+        max_concurrency=concurrency_of(MAX_NUM_SEQS),
+        recording=Recording(outcomes=True),
     )
     return {
         "requests": num_requests,

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks import simulator
 from benchmarks.__main__ import main
-from benchmarks.simulator_growth import measure_here
+from benchmarks.simulator_growth import measure_here, settings_of
 from paged_sim.workload.workloads import workload
 
 
@@ -46,4 +46,4 @@ def test_a_simulator_that_decides_otherwise_is_not_timed(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(simulator, "timed_run", other_blocks)
     with pytest.raises(RuntimeError, match="decisions differ from vLLM's"):
-        simulator.compare(list(workload("sharegpt", 10)), caching=False, rounds=1)
+        simulator.compare(list(workload("sharegpt", 10)), settings_of(8) | {"enable_caching": False}, rounds=1)
