@@ -90,7 +90,8 @@ def simulator(records: Sequence[dict[str, Any]]) -> str:
     header = ["running requests", "prefix caching", "vLLM", "step by step", "leaping", "times vLLM"]
     return (
         "`paged_sim` and vLLM's own scheduler on the same ShareGPT-like requests, on one core "
-        f"({first['host']['cpu']}): simulated tokens per second, medians. Both end with the same free blocks in the same order.\n\n"
+        f"({first['host']['cpu']}): simulated tokens per second, medians. Both end with the same free "
+        "blocks in the same order.\n\n"
         + table(header, [row for record in records for row in _simulator_rows(record)])
         + f"\n\nHow the leaping run grows, {first['settings']['max_num_seqs']} running, the trace made as it runs, "
         "each in a process of its own:\n\n"
