@@ -160,7 +160,7 @@ def median_seconds(facts: Mapping[str, Any], rates: Mapping[str, list[float]]) -
 
 
 def render(facts: Mapping[str, Any], rates: Mapping[str, list[float]]) -> str:
-    """Returns the table of a record's facts and rates: times with and without a cache, and what was counted."""
+    """Returns the Markdown table of a record's facts and rates: times with and without a cache, and what was counted."""
     seconds = median_seconds(facts, rates)
     flops = {(job["model"], job["new_tokens"], job["use_cache"]): job["flops"] for job in facts["jobs"].values()}
     rows = []
@@ -169,7 +169,7 @@ def render(facts: Mapping[str, Any], rates: Mapping[str, list[float]]) -> str:
         counted = flops[model, length, False] / flops[model, length, True]
         rows.append([model, length, without, with_cache, without / with_cache, counted])
     header = ["", "new tokens", "without a cache, CPU s", "with, CPU s", "times as long", "times the operations"]
-    return tabulate(rows, header, floatfmt=("", "", ".2f", ".2f", ".1f", ".1f"))
+    return tabulate(rows, header, tablefmt="pipe", floatfmt=("", "", ".2f", ".2f", ".1f", ".1f"))
 
 
 def _measured(

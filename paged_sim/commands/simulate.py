@@ -9,11 +9,14 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from paged_sim.commands.workload_options import add_workload_arguments, settle_workload, shipped_or_file
+
 if TYPE_CHECKING:
     from paged_sim.scheduler_config import SchedulerConfig
     from paged_sim.simulation.cost_model import CostModel
     from paged_sim.simulation.latency import Percentiles
     from paged_sim.simulation.serving import ServingReport
+    from paged_sim.sizing.layout import KVCacheLayout
 
 # As many columns as 80 characters hold.
 _RATES_A_TABLE = 3
@@ -23,14 +26,12 @@ HELP = "latency, throughput and memory of a workload, over request rates"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
     work = parser.add_argument_group("workload")
-    work.add_argument("--workload", default="sharegpt", help="a shipped one (sharegpt; `trace --list` names them)")
-    work.add_argument("--trace", metavar="FILE", help="JSON lines of `python -m paged_sim trace`, instead")
-    work.add_argument("--requests", type=int, default=1000, metavar="N", help="of a shipped workload (1000)")
+    add_workload_arguments(work)
     work.add_argument(
         "--rate", type=float, nargs="+", metavar="R", help="requests per second, one run each (default: all at once)"
     )
+    work.add_argument("--trace", metavar="FILE", help="JSON lines of `python -m paged_sim trace`, instead of all these")
     work.add_argument("--concurrency", type=int, metavar="N", help="most requests under way at once")
-    work.add_argument("--seed", type=int, default=0, help="of lengths and arrivals (0)")
     machine = parser.add_argument_group("model and device")
     machine.add_argument(
         "--model",
@@ -38,8 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a known name, config.json, or a hub name; timed as a dense one",
     )
     machine.add_argument("--device", default="H100", help="a preset or a benchmark record (H100)")
-    machine.add_argument("--memory", default="40GiB", metavar="SIZE", help="for keys and values (40GiB)")
-    machine.add_argument("--num-blocks", type=int, metavar="N", help="in place of --memory")
+    kv_cache = machine.add_mutually_exclusive_group()
+    kv_cache.add_argument("--memory", default="40GiB", metavar="SIZE", help="for keys and values (40GiB)")
+    kv_cache.add_argument("--num-blocks", type=int, metavar="N", help="in place of --memory")
     machine.add_argument("--block-size", type=int, default=16, metavar="TOKENS", help="16")
     limits = parser.add_argument_group("scheduler")
     limits.add_argument("--max-num-seqs", type=int, default=256, metavar="N", help="256")
@@ -60,10 +62,10 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         ValueError: an option is out of its range, or a request does not fit.
     """
-    config, cost = _config_and_cost(arguments)
+    settle_workload(arguments, "trace")
+    layout = _layout(arguments)
+    config, cost = _config(arguments, layout), _cost(arguments, layout)
     rates = arguments.rate or [None]
-    if arguments.trace and arguments.rate:
-        raise ValueError("--rate is of a shipped workload; the requests of --trace have their arrival times")
     reports = [_serve(arguments, rate, config, cost) for rate in rates]
     if arguments.json:
         runs = [{"rate": rate} | report.figures() for rate, report in zip(rates, reports, strict=True)]
@@ -76,30 +78,31 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _config_and_cost(arguments: argparse.Namespace) -> "tuple[SchedulerConfig, CostModel]":
-    from paged_sim.scheduler_config import SchedulerConfig
-    from paged_sim.simulation.devices import find_device
+def _layout(arguments: argparse.Namespace) -> "KVCacheLayout":
     from paged_sim.sizing.layout import KVCacheLayout
     from paged_sim.sizing.model_source import load_model_shape
-    from paged_sim.sizing.sizes import parse_size
 
     shape = load_model_shape(arguments.model)
     layout = KVCacheLayout(shape=shape, block_size=arguments.block_size)
     if layout.is_mixed:
         raise ValueError(f"--model: {shape.name} mixes {shape.attention} attention, and one kind is simulated only")
-    num_blocks = arguments.num_blocks
-    if num_blocks is None:
-        num_blocks = parse_size(arguments.memory, "--memory") // layout.bytes_per_block
-        if num_blocks < 2:
-            raise ValueError(
-                f"--memory {arguments.memory} holds less than two blocks of {layout.bytes_per_block:,} bytes"
-            )
+    if not shape.num_parameters:
+        raise ValueError(
+            f"--model: the number of parameters of {shape.name} is unknown, and a step's time depends on it"
+        )
+    return layout
+
+
+def _config(arguments: argparse.Namespace, layout: "KVCacheLayout") -> "SchedulerConfig":
+    from paged_sim.scheduler_config import SchedulerConfig
+
+    shape, num_blocks = layout.shape, _num_blocks(arguments, layout)
     max_model_len = arguments.max_model_len
     if max_model_len is None:
         max_model_len = min(shape.default_max_model_len, max(num_blocks - 1, 1) * arguments.block_size)
     if max_model_len > shape.longest_model_len:
         raise ValueError(f"--max-model-len: {shape.name} takes at most {shape.longest_model_len}, got {max_model_len}")
-    config = SchedulerConfig(
+    return SchedulerConfig(
         num_blocks=num_blocks,
         block_size=arguments.block_size,
         max_num_seqs=arguments.max_num_seqs,
@@ -111,18 +114,29 @@ def _config_and_cost(arguments: argparse.Namespace) -> "tuple[SchedulerConfig, C
         watermark=arguments.watermark,
         long_prefill_token_threshold=arguments.long_prefill_token_threshold,
     )
-    weight_bytes = shape.weights_bytes(shape.dtype) // shape.num_parameters if shape.num_parameters else None
-    if weight_bytes is None:
-        raise ValueError(
-            f"--model: the number of parameters of {shape.name} is unknown, and a step's time depends on it"
-        )
-    cost = find_device(arguments.device).cost_model(
+
+
+def _num_blocks(arguments: argparse.Namespace, layout: "KVCacheLayout") -> int:
+    from paged_sim.sizing.sizes import parse_size
+
+    if arguments.num_blocks is not None:
+        return arguments.num_blocks
+    num_blocks = parse_size(arguments.memory, "--memory") // layout.bytes_per_block
+    if num_blocks < 2:
+        raise ValueError(f"--memory {arguments.memory} holds less than two blocks of {layout.bytes_per_block:,} bytes")
+    return num_blocks
+
+
+def _cost(arguments: argparse.Namespace, layout: "KVCacheLayout") -> "CostModel":
+    from paged_sim.simulation.devices import find_device
+
+    shape = layout.shape
+    return find_device(arguments.device).cost_model(
         num_parameters=shape.num_parameters,
         kv_bytes_per_token=layout.bytes_per_token,
         attention_width=shape.num_layers * shape.num_heads * shape.head_size,
-        weight_bytes=weight_bytes,
+        weight_bytes=shape.weights_bytes(shape.dtype) // shape.num_parameters,
     )
-    return config, cost
 
 
 def _serve(
@@ -131,13 +145,8 @@ def _serve(
     from tqdm import tqdm
 
     from paged_sim.simulation.serving import serve
-    from paged_sim.workload.trace_file import load_trace
-    from paged_sim.workload.workloads import workload
 
-    if arguments.trace:
-        trace = list(load_trace(arguments.trace))
-    else:
-        trace = list(workload(arguments.workload, arguments.requests, rate, arguments.seed))
+    trace = list(shipped_or_file(arguments, "trace", rate))
     with tqdm(total=len(trace), desc="requests", leave=False) as bar:
         return serve(
             trace,
@@ -158,7 +167,7 @@ def _print_table(
     table = Table(title=f"{config.num_blocks:,} blocks of {config.block_size} tokens; times: median (p99)")
     table.add_column("requests/s", no_wrap=True)
     for rate in rates:
-        all_at_once = "trace" if arguments.trace else "all at once"
+        all_at_once = "trace" if arguments.trace is not None else "all at once"
         table.add_column(all_at_once if rate is None else f"{rate:g}", justify="right", no_wrap=True)
     columns = [_cells(report) for report in reports]
     for name in columns[0]:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from paged_sim.commands.workload_options import add_workload_arguments, settle_workload, shipped_or_file
+
 if TYPE_CHECKING:
     from paged_sim.workload.trace import TraceRequest
 
@@ -19,10 +21,8 @@ HELP = "make a trace of requests as JSON lines, or describe one"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
     parser.add_argument("--list", action="store_true", help="name the shipped workloads and stop")
-    parser.add_argument("--workload", default="sharegpt", help="a shipped one (sharegpt)")
-    parser.add_argument("--requests", type=int, default=1000, metavar="N", help="how many (1000)")
+    add_workload_arguments(parser)
     parser.add_argument("--rate", type=float, metavar="R", help="requests per second (default: all at the start)")
-    parser.add_argument("--seed", type=int, default=0, help="of lengths and arrivals (0)")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write the trace there")
     parser.add_argument("--input", type=Path, metavar="FILE", help="describe this trace instead of making one")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
@@ -39,13 +39,15 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     if arguments.input and arguments.output:
         raise ValueError("--input and --output exclude each other: the one describes a trace, the other makes it")
+    settle_workload(arguments, "input")
+    requests = shipped_or_file(arguments, "input", arguments.rate)
     if arguments.output:
         from paged_sim.workload.trace_file import save_trace
 
-        number = save_trace(_requests(arguments), arguments.output)
+        number = save_trace(requests, arguments.output)
         print(json.dumps({"requests": number}) if arguments.json else f"{number:,} requests in {arguments.output}")
         return 0
-    figures = describe(_requests(arguments))
+    figures = describe(requests)
     if arguments.json:
         print(json.dumps(figures, indent=2))
     else:
@@ -84,15 +86,6 @@ def describe(trace: "Iterator[TraceRequest]") -> dict[str, Any]:
         "output_tokens": _spread(outputs),
         "shared_prompt_share": shared / int(prompts.sum()),
     }
-
-
-def _requests(arguments: argparse.Namespace) -> "Iterator[TraceRequest]":
-    from paged_sim.workload.trace_file import load_trace
-    from paged_sim.workload.workloads import workload
-
-    if arguments.input:
-        return load_trace(arguments.input)
-    return workload(arguments.workload, arguments.requests, arguments.rate, arguments.seed)
 
 
 def _spread(values: Any) -> dict[str, float]:

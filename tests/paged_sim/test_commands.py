@@ -68,7 +68,8 @@ def test_the_shipped_workloads_are_named(capsys: pytest.CaptureFixture[str]) -> 
     ("arguments", "message"),
     [
         (["simulate", "--rate", "0"], "rate must be a number above 0"),
-        (["simulate", "--rate", "1", "--trace", "x"], "--rate is of a shipped workload"),
+        (["simulate", "--rate", "1", "--trace", "x"], "--rate would be ignored: the requests of --trace are"),
+        (["trace", "--input", "x", "--workload", "chat", "--seed", "1"], "--workload and --seed would be ignored"),
         (["simulate", "--device", "abacus"], "device must be a preset (A100-40GB"),
         (["simulate", "--workload", "nothing"], "name must be one of sharegpt"),
         (["simulate", "--trace", "/nowhere.jsonl"], "No such file"),
