@@ -160,7 +160,7 @@ def median_seconds(facts: Mapping[str, Any], rates: Mapping[str, list[float]]) -
 
 
 def render(facts: Mapping[str, Any], rates: Mapping[str, list[float]]) -> str:
-    """Returns the Markdown table of a record's facts and rates: times with and without a cache, and what was counted."""
+    """Returns the Markdown table of a record: times with and without a cache, and what was counted."""
     seconds = median_seconds(facts, rates)
     flops = {(job["model"], job["new_tokens"], job["use_cache"]): job["flops"] for job in facts["jobs"].values()}
     rows = []
