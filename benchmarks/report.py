@@ -111,19 +111,21 @@ def _simulator_rows(record: dict[str, Any]) -> list[list[str]]:
     return rows
 
 
-def step_times(graphs: dict[str, Any], eager: dict[str, Any]) -> str:
-    """Returns the constants of the cost model that were measured on a GPU."""
+def step_times(records: dict[str, dict[str, Any]]) -> str:
+    """Returns the constants of the cost model that were measured, a column for each record by its label."""
     names = {
-        "bytes_per_s": ("memory bandwidth, TB/s", 1e-12),
-        "flops_per_s": ("16-bit matrix rate, TFLOP/s", 1e-12),
+        "bytes_per_s": ("memory bandwidth, GB/s", 1e-9),
+        "flops_per_s": ("matrix rate, TFLOP/s", 1e-12),
         "step_overhead_s": ("overhead of a step, ms", 1e3),
         "seq_overhead_s": ("overhead of a sequence, µs", 1e6),
     }
-    devices = (graphs["device"], eager["device"])
-    rows = ((label, *(f"{device[name] * factor:.2f}" for device in devices)) for name, (label, factor) in names.items())
+    rows = (
+        (label, *(f"{record['device'][name] * factor:,.4g}" for record in records.values()))
+        for name, (label, factor) in names.items()
+    )
     return (
-        f"Decode steps on one {graphs['device']['name']} (vLLM {graphs['versions']['vllm']}, the bundled model), as "
-        "constants for `python -m paged_sim simulate --device`.\n\n" + table(["", "CUDA graphs", "eager"], rows)
+        "Decode steps with the bundled model, as constants for `python -m paged_sim simulate --device`; 16 bits on the "
+        "GPU, float32 on the CPU.\n\n" + table(["", *records], rows)
     )
 
 
@@ -143,7 +145,13 @@ def render() -> str:
         wrapper(load("cpu_wrapper_overhead")),
         gpu(load("h200_command_line")),
         kv_cache_effect(load("kv_cache_effect")),
-        step_times(load("step_times_h200"), load("step_times_h200_eager")),
+        step_times(
+            {
+                "H200, CUDA graphs": load("step_times_h200"),
+                "H200, eager": load("step_times_h200_eager"),
+                "CPU, 2 cores": load("step_times_cpu"),
+            }
+        ),
         simulator([load("simulator"), load("simulator_1024")]),
     ]
     return "\n\n".join(parts)
