@@ -24,14 +24,6 @@ class CompactKVCacheManager(KVCacheManager):
         """Returns the ids of blocks, which they are."""
         return list(blocks)
 
-    def holds_blocks(self, request: ReplayedRequest) -> bool:
-        """Whether the request has a block table."""
-        return bool(request.table)
-
-    def num_blocks_held(self, request: ReplayedRequest) -> int:
-        """Returns the length of the request's block table."""
-        return len(request.table)
-
     def get_computed_blocks(self, request: ReplayedRequest) -> tuple[list[int], int]:
         """Looks up the longest prefix that is cached; returns the blocks and their tokens."""
         hit_blocks: list[int] = []
@@ -69,6 +61,8 @@ class CompactKVCacheManager(KVCacheManager):
             return None
         if full_sequence_must_fit and -(-request.num_tokens // self.block_size) - num_held > room:
             return None
+        if not table:
+            self._tables[request.request_id] = table
         if new_computed_blocks:
             pool.touch(new_computed_blocks)
             table += new_computed_blocks
@@ -81,7 +75,7 @@ class CompactKVCacheManager(KVCacheManager):
 
     def free(self, request: ReplayedRequest) -> None:
         """Takes the request's blocks back, the end of its table first."""
-        self.pool.free_table(request.table)
+        self.pool.free_table(self._tables.pop(request.request_id))
         request.table = []
         request.num_cached_blocks = 0
 
@@ -90,7 +84,3 @@ class CompactKVCacheManager(KVCacheManager):
         if num_full > first:
             self.pool.cache_blocks(request.table[first:num_full], request.block_keys(self.block_size)[first:num_full])
             request.num_cached_blocks = num_full
-
-    def block_ids(self, request_id: str) -> list[int]:
-        """Not known here: each request carries its own table."""
-        raise NotImplementedError(f"read the table of the request {request_id!r} itself")

@@ -1,5 +1,6 @@
 """What both ways to run a trace share: clients, clock, and the record of what happened."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -59,7 +60,7 @@ class Recording:
     observer: Callable[[Event], None] | None = None
 
 
-class Run:
+class Run(ABC):
     """A trace on its way through a scheduler; `advance` is what the two ways differ in.
 
     Args:
@@ -119,17 +120,17 @@ class Run:
                 on_progress(self.totals.num_ended)
         self.totals.prefix_cache.add(self.scheduler.manager.make_prefix_cache_stats())
 
+    @abstractmethod
     def advance(self) -> None:
         """Takes one step, or several in which nothing changes."""
-        raise NotImplementedError
 
+    @abstractmethod
     def add(self, traced: TraceRequest) -> None:
         """Puts a request of the trace into the scheduler."""
-        raise NotImplementedError
 
+    @abstractmethod
     def abort(self, request_id: str) -> int:
         """Ends a request of the scheduler; returns how many tokens it got."""
-        raise NotImplementedError
 
     def _meet_clients(self) -> None:
         clients, requests = self.clients, self.scheduler.requests

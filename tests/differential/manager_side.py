@@ -1,12 +1,13 @@
 """A KV cache manager without a scheduler, the simulator's or vLLM's, behind the same few calls."""
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 from paged_sim import KVCacheManager, Request, RequestStatus
 from tests.differential.scenario import RequestSpec
 
 
-class ManagerSide:
+class ManagerSide(ABC):
     """What both managers have in common: the names of their methods are vLLM's.
 
     Attributes:
@@ -21,25 +22,25 @@ class ManagerSide:
         self.specs: dict[str, RequestSpec] = {}
         self.held: list[int] = []
 
+    @abstractmethod
     def new_request(self, spec: RequestSpec) -> Any:
         """Returns a request of the manager's own kind."""
-        raise NotImplementedError
 
+    @abstractmethod
     def lookup(self, request_id: str) -> tuple[Any, int]:
         """Returns the hit blocks, as the manager takes them, and their tokens."""
-        raise NotImplementedError
 
+    @abstractmethod
     def block_ids(self, blocks: Any) -> list[int]:
         """Returns the ids of what `lookup` and `allocate_slots` return."""
-        raise NotImplementedError
 
+    @abstractmethod
     def table(self, request_id: str) -> list[int]:
         """Returns the ids of a request's blocks."""
-        raise NotImplementedError
 
+    @abstractmethod
     def free_block_ids(self) -> list[int]:
         """Returns the free blocks' ids, the one that is handed out next first."""
-        raise NotImplementedError
 
     def add(self, spec: RequestSpec) -> None:
         self.specs[spec.request_id] = spec
