@@ -12,15 +12,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from paged_sim.batched_attention import ScheduledRequest, batch_attention, batch_slot_mapping
 from paged_sim.kv_cache_arrays import Array, KVCacheArrays, compute_slot_mapping
-from paged_sim.paged_attention import (
-    ScheduledRequest,
-    batch_attention,
-    batch_slot_mapping,
-    dense_attention,
-    online_paged_attention,
-    paged_attention,
-)
+from paged_sim.paged_attention import dense_attention, online_paged_attention, paged_attention
 
 # All numbers lie in [-1, 1], so an output, which is an average of values, does too, and one float32 rounding of it is
 # at most 2**-24 = 6e-8. No scale is above 1 / sqrt(head_size), so scores stay around 1 and so do their roundings, which

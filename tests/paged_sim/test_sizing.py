@@ -15,21 +15,8 @@ from paged_sim.sizing.device_memory import DeviceMemory, weights_per_device
 from paged_sim.sizing.layer_groups import LayerGroup, layer_groups
 from paged_sim.sizing.layout import KVCacheLayout
 from paged_sim.sizing.model_shape import ModelShape
-from paged_sim.sizing.model_source import load_model_shape
 from paged_sim.sizing.sizes import format_size, parse_size
-
-GIB = 2**30
-
-
-def layout_of(name: str, **options: Any) -> KVCacheLayout:
-    return KVCacheLayout(shape=load_model_shape(name), **options)
-
-
-def capacity_of(name: str, memory: int, max_model_len: int | None = None, **options: Any) -> KVCacheCapacity:
-    layout = layout_of(name, **options)
-    return KVCacheCapacity(
-        layout=layout, memory=memory, max_model_len=max_model_len or layout.shape.default_max_model_len
-    )
+from tests.paged_sim.sizing_examples import GIB, capacity_of, layout_of
 
 
 def tiny_shape(**fields: Any) -> ModelShape:

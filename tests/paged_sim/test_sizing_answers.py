@@ -1,7 +1,5 @@
 """The answers to the questions of users carry the right numbers."""
 
-from typing import Any
-
 from paged_sim.sizing.capacity import KVCacheCapacity
 from paged_sim.sizing.capacity_answers import (
     answers_about_capacity,
@@ -9,22 +7,8 @@ from paged_sim.sizing.capacity_answers import (
     how_many_of_my_requests_fit,
 )
 from paged_sim.sizing.device_memory import DeviceMemory, weights_per_device
-from paged_sim.sizing.layout import KVCacheLayout
 from paged_sim.sizing.layout_answers import answers_about_layout, issue_22291, what_do_requests_need
-from paged_sim.sizing.model_source import load_model_shape
-
-GIB = 2**30
-
-
-def layout_of(name: str, **options: Any) -> KVCacheLayout:
-    return KVCacheLayout(shape=load_model_shape(name), **options)
-
-
-def capacity_of(name: str, memory: int, max_model_len: int | None = None, **options: Any) -> KVCacheCapacity:
-    layout = layout_of(name, **options)
-    return KVCacheCapacity(
-        layout=layout, memory=memory, max_model_len=max_model_len or layout.shape.default_max_model_len
-    )
+from tests.paged_sim.sizing_examples import GIB, capacity_of, layout_of
 
 
 def test_the_formula_of_issue_22291_is_28_times_too_much() -> None:
