@@ -12,14 +12,7 @@ from paged_sim.workload.trace import request_of_lengths
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 20)), max_size=30))
 def test_tables_are_the_same_by_id(actions: list[tuple[str, int]]) -> None:
-    settings = {
-        "num_blocks": 12,
-        "block_size": BLOCK_SIZE,
-        "enable_caching": False,
-        "max_model_len": 64,
-        "watermark": 0.0,
-    }
-    readable, compact = KVCacheManager(**settings), CompactKVCacheManager(**settings)
+    readable, compact = (manager(12, 4, False, 64, 0.0) for manager in (KVCacheManager, CompactKVCacheManager))
     requests = {name: Request(name, [1] * 20, 20) for name in "abc"}
     replayed = {name: ReplayedRequest(request_of_lengths(name, 20, 20), 64) for name in "abc"}
     for name, num_tokens in actions:
