@@ -69,6 +69,8 @@ def load_trace(path: str | Path) -> Iterator[TraceRequest]:
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[TextIO]:
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{path} cannot be written: there is no folder {path.parent}. Make it first.")
     partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
     try:
         with partial.open("w", encoding="utf-8", newline="\n") as file:

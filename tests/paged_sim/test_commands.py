@@ -82,6 +82,7 @@ def test_the_shipped_workloads_are_named(capsys: pytest.CaptureFixture[str]) -> 
         (["simulate", "--rate", "1e-9", "--requests", "10"], "arrival_time must be a number in [0, 1000000]"),
         (["simulate", "--device", "pyproject.toml"], "device must be a JSON file, got 'pyproject.toml'"),
         (["trace", "--input", "a", "--output", "b"], "--input and --output exclude each other"),
+        (["trace", "--output", "/nowhere/a.jsonl"], "/nowhere/a.jsonl cannot be written: there is no folder /nowhere."),
         (["trace", "--requests", "0"], "num_requests must be an integer of at least 1, got 0"),
         (["waste", "--requests", "5"], "--requests must be an integer of at least 100, got 5"),
         (["size"], "--model is missing"),

@@ -35,7 +35,7 @@ def test_times_of_a_request_are_those_of_its_steps(leap: bool) -> None:
 
 @BOTH
 def test_latency_is_counted_from_submission(leap: bool) -> None:
-    trace = [request_of_lengths(name, 4, 5) for name in "abc"]
+    trace = [request_of_lengths(name, 4, 5, arrival_time=0.1) for name in "abc"]
     summary = latency_summary(run(trace, leap))
     # Two run at once; the third waits for the end of step 5.
     assert summary.queue_s.p50 == 0
@@ -44,8 +44,8 @@ def test_latency_is_counted_from_submission(leap: bool) -> None:
     assert summary.tpot_s.mean == pytest.approx(0.001)
     assert summary.e2e_s.mean == pytest.approx((5 + 5 + 10) / 3 / 1000)
     assert summary.normalized_s.mean == pytest.approx((1 + 1 + 2) / 3 / 1000)
-    assert (summary.num_finished, summary.duration_s) == (3, 0.01)
-    assert summary.output_tokens_per_s == pytest.approx(1500)
+    assert (summary.num_finished, summary.duration_s) == (3, 0.11)
+    assert summary.output_tokens_per_s == pytest.approx(15 / 0.11)
 
 
 @BOTH
