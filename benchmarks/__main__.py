@@ -10,13 +10,17 @@ COMMANDS = {"simulator": simulator}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a measurement."""
+    """Runs a measurement; returns its exit code, 2 for a value that is out of its range."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measurements by name.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, module in COMMANDS.items():
         module.add_arguments(commands.add_parser(name, help=module.HELP, description=module.HELP))
     options = parser.parse_args(arguments)
-    return COMMANDS[options.command].run(options)
+    try:
+        return COMMANDS[options.command].run(options)
+    except ValueError as error:
+        print(f"python -m benchmarks {options.command}: {error}", file=sys.stderr)
+        return 2
 
 
 if __name__ == "__main__":
