@@ -4,15 +4,16 @@
     python -m paged_sim simulate --device benchmarks/results/step_times_cpu.json …
 
 Measured with torch: bandwidth of a large copy, rate of a large matrix product. Measured with vLLM and the bundled
-model: seconds of a decode step by number of sequences. A line through those gives what a step costs whatever is in it
-and what a sequence adds; reading weights, keys and values at the measured bandwidth is subtracted from both.
+model: seconds of a decode step by number of sequences. What the roofline of bytes and operations leaves unexplained is
+divided into what a step costs whatever is in it and what a sequence adds, as the cost model adds them. A record made in
+float32, as on a CPU, goes with `--dtype float32`.
 """
 
 import argparse
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from inference.base_model import load_config
 from inference.base_shapes import base_shapes
 from inference.engine_call import engine_call
 from inference.memory import GIB
+from paged_sim.simulation.cost_model import PS_PER_S
+from paged_sim.simulation.devices import Device
 from vllm_offline_inference import VLLMInferenceWithLoRA
 
 BATCHES = (1, 2, 4, 8, 16, 32)
@@ -46,37 +49,52 @@ def main(arguments: Sequence[str] | None = None) -> int:
         max_model_len=512, kv_cache_memory_bytes=GIB, enable_prefix_caching=False, **extra
     ) as llm:
         samples = step_samples(llm, options.rounds)
-        sizes = model_bytes(llm)
+        model = model_sizes(llm)
     steps = {batch: statistics.median(seconds) for batch, seconds in samples.items()}
-    device = constants(steps, bandwidth, rate, **sizes)
+    device = constants(steps, bandwidth, rate, model)
     print("\n".join(f"{name}: {value}" for name, value in device.items()))
     if options.record:
         flags = " --enforce-eager" * options.enforce_eager
         rates = {f"{batch} sequences": [batch / step for step in seconds] for batch, seconds in samples.items()}
-        write_record(options.record, "python -m benchmarks.step_times" + flags, rates, device=device, **sizes)
+        write_record(options.record, "python -m benchmarks.step_times" + flags, rates, device=device, model=model)
     return 0
 
 
 def constants(
-    step_s: dict[int, float], bytes_per_s: float, flops_per_s: float, weight_bytes: int, kv_bytes_per_token: int
+    step_s: dict[int, float], bytes_per_s: float, flops_per_s: float, model: dict[str, int]
 ) -> dict[str, Any]:
-    """Returns the attributes of a `paged_sim.simulation.devices.Device`.
+    """Returns the attributes of the `Device` with which the cost model gives these steps.
 
     Args:
         step_s: seconds of a decode step by number of sequences.
         bytes_per_s, flops_per_s: what the device reaches.
-        weight_bytes: of all weights, which each step reads.
-        kv_bytes_per_token: keys and values of one token, which each step reads for every token of the context.
+        model: arguments of `Device.cost_model`.
     """
-    slope, start = np.polyfit(list(step_s), list(step_s.values()), 1)
-    context = PROMPT_TOKENS + (SHORT + LONG) / 2
-    return {
-        "name": device_name(),
-        "bytes_per_s": bytes_per_s,
-        "flops_per_s": flops_per_s,
-        "step_overhead_s": max(0.0, float(start) - weight_bytes / bytes_per_s),
-        "seq_overhead_s": max(0.0, float(slope) - context * kv_bytes_per_token / bytes_per_s),
-    }
+    limits = {"name": device_name(), "bytes_per_s": bytes_per_s, "flops_per_s": flops_per_s}
+    bare = predicted_s(Device(**limits, step_overhead_s=0.0), step_s, model)
+    step_overhead_s, seq_overhead_s = fit_overheads(step_s, bare)
+    return limits | {"step_overhead_s": step_overhead_s, "seq_overhead_s": seq_overhead_s}
+
+
+def predicted_s(device: Device, batches: Iterable[int], model: dict[str, int]) -> dict[int, float]:
+    """Returns the seconds of the decode steps that were measured, as the cost model has them."""
+    cost, context = device.cost_model(**model), PROMPT_TOKENS + (SHORT + LONG) // 2
+    return {batch: cost.step_time_ps(batch, batch, batch * context, batch * context) / PS_PER_S for batch in batches}
+
+
+def fit_overheads(step_s: dict[int, float], bare_s: dict[int, float]) -> tuple[float, float]:
+    """Returns what a step and what a sequence costs beside its bytes and operations, each at least 0.
+
+    The squares of the relative errors are the least, so that small batches count as much as large ones.
+    """
+    columns = np.array([(1 / step, batch / step) for batch, step in step_s.items()])
+    missing = np.array([1 - bare_s[batch] / step for batch, step in step_s.items()])
+    both = np.linalg.lstsq(columns, missing)[0]
+    if (both >= 0).all():
+        return float(both[0]), float(both[1])
+    alone = np.clip(columns.T @ missing / (columns**2).sum(axis=0), 0, None)
+    errors = [((missing - alone[index] * columns[:, index]) ** 2).sum() for index in range(2)]
+    return (float(alone[0]), 0.0) if errors[0] <= errors[1] else (0.0, float(alone[1]))
 
 
 def step_samples(llm: VLLMInferenceWithLoRA, rounds: int) -> dict[int, list[float]]:
@@ -102,11 +120,19 @@ def generation_s(llm: VLLMInferenceWithLoRA, batch: int, num_tokens: int) -> flo
     return time.perf_counter() - start
 
 
-def model_bytes(llm: VLLMInferenceWithLoRA) -> dict[str, int]:
-    """Returns the bytes of the engine's weights, and of one token's keys and values."""
-    shapes = base_shapes(load_config(llm.base_model))
+def model_sizes(llm: VLLMInferenceWithLoRA) -> dict[str, int]:
+    """Returns the arguments of `Device.cost_model` for the engine's model."""
+    config = load_config(llm.base_model)
+    shapes, text = base_shapes(config), config.get_text_config()
     dtype = str(llm.llm.model_config.dtype).removeprefix("torch.")
-    return {"weight_bytes": shapes.weight_bytes(dtype), "kv_bytes_per_token": shapes.kv_bytes_per_token(dtype)}
+    head_size = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+    num_parameters = shapes.weight_bytes("float32") // 4
+    return {
+        "num_parameters": num_parameters,
+        "kv_bytes_per_token": shapes.kv_bytes_per_token(dtype),
+        "attention_width": text.num_hidden_layers * text.num_attention_heads * head_size,
+        "weight_bytes": shapes.weight_bytes(dtype) // num_parameters,
+    }
 
 
 def copy_bytes_per_s(num_bytes: int = GIB // 2) -> float:

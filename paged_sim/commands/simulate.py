@@ -38,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="Llama-3.1-8B-Instruct",
         help="a known name, config.json, or a hub name; timed as a dense one",
     )
+    machine.add_argument("--dtype", default="auto", help="of weights, keys and values (that of the model's config)")
     machine.add_argument("--device", default="H100", help="a preset or a benchmark record (H100)")
     kv_cache = machine.add_mutually_exclusive_group()
     kv_cache.add_argument("--memory", default="40GiB", metavar="SIZE", help="for keys and values (40GiB)")
@@ -63,6 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         ValueError: an option is out of its range, or a request does not fit.
     """
     settle_workload(arguments, "trace")
+    _check_load(arguments)
     layout = _layout(arguments)
     config, cost = _config(arguments, layout), _cost(arguments, layout)
     rates = arguments.rate or [None]
@@ -78,12 +80,22 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _check_load(arguments: argparse.Namespace) -> None:
+    from paged_sim.checks import require_integer
+    from paged_sim.workload.arrivals import require_rate
+
+    for rate in arguments.rate or ():
+        require_rate(rate)
+    if arguments.concurrency is not None:
+        require_integer("--concurrency", arguments.concurrency, 1)
+
+
 def _layout(arguments: argparse.Namespace) -> "KVCacheLayout":
     from paged_sim.sizing.layout import KVCacheLayout
     from paged_sim.sizing.model_source import load_model_shape
 
     shape = load_model_shape(arguments.model)
-    layout = KVCacheLayout(shape=shape, block_size=arguments.block_size)
+    layout = KVCacheLayout(shape=shape, block_size=arguments.block_size, dtype=arguments.dtype)
     if layout.is_mixed:
         raise ValueError(f"--model: {shape.name} mixes {shape.attention} attention, and one kind is simulated only")
     if not shape.num_parameters:
@@ -135,7 +147,7 @@ def _cost(arguments: argparse.Namespace, layout: "KVCacheLayout") -> "CostModel"
         num_parameters=shape.num_parameters,
         kv_bytes_per_token=layout.bytes_per_token,
         attention_width=shape.num_layers * shape.num_heads * shape.head_size,
-        weight_bytes=shape.weights_bytes(shape.dtype) // shape.num_parameters,
+        weight_bytes=shape.weights_bytes(layout.dtype) // shape.num_parameters,
     )
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 HELP = "how many blocks, tokens and requests fit into an amount of memory, as vLLM counts them"
 
 _IN_BYTES = ("bytes_per_token", "bytes_per_block", "memory", "device_memory", "weights", "other_memory")
+# vLLM 0.32's own default.
+DEFAULT_UTILIZATION = 0.92
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     cache.add_argument("--no-async-scheduling", action="store_true", help="one step at a time; matters to them only")
     device = parser.add_argument_group("device, in place of --memory")
     device.add_argument("--device-memory", metavar="SIZE", help="all of a device; vLLM takes a share of it")
-    device.add_argument("--gpu-memory-utilization", type=float, default=0.92, metavar="SHARE", help="default: 0.92")
+    device.add_argument("--gpu-memory-utilization", type=float, metavar="SHARE", help="default: 0.92")
     device.add_argument("--weights", metavar="SIZE", help="of all devices together (default: counted)")
     device.add_argument("--other-memory", metavar="SIZE", help="activations, CUDA graphs (default: 0, an upper bound)")
     requests = parser.add_argument_group("requests")
@@ -71,18 +73,30 @@ def run(arguments: argparse.Namespace) -> int:
 def _check_options(arguments: argparse.Namespace) -> None:
     if arguments.model is None:
         raise ValueError("--model is missing; --list-models prints the known names")
-    if arguments.memory and arguments.device_memory:
+    if arguments.memory is not None and arguments.device_memory is not None:
         raise ValueError("--memory and --device-memory exclude each other: the one is a part of the other")
-    if not arguments.device_memory and (arguments.weights or arguments.other_memory):
-        raise ValueError("--weights and --other-memory are parts of --device-memory, which is missing")
+    parts = (arguments.gpu_memory_utilization, arguments.weights, arguments.other_memory)
+    if arguments.device_memory is None and parts != (None, None, None):
+        raise ValueError(
+            "--gpu-memory-utilization, --weights and --other-memory are parts of --device-memory, which is missing"
+        )
     if (arguments.prompt is None) != (arguments.output is None):
         raise ValueError("--prompt and --output go together")
     if arguments.requests is not None and arguments.prompt is None:
         raise ValueError("--requests needs their lengths, --prompt and --output")
+    if arguments.memory is None and arguments.device_memory is None:
+        if arguments.max_model_len is not None:
+            raise ValueError("--max-model-len is compared with a memory: give --memory or --device-memory too")
+        if arguments.prompt is not None and arguments.requests is None:
+            raise ValueError("--prompt and --output need --requests, --memory or --device-memory")
 
 
 def _figures_and_answers(arguments: argparse.Namespace) -> "tuple[dict[str, Any], list[Answer]]":
-    from paged_sim.sizing.capacity_answers import answers_about_capacity, how_many_of_my_requests_fit
+    from paged_sim.sizing.capacity_answers import (
+        answers_about_capacity,
+        how_many_of_my_requests_fit,
+        when_do_they_preempt,
+    )
     from paged_sim.sizing.layout_answers import answers_about_layout, what_do_requests_need
     from paged_sim.sizing.report import capacity_figures, device_figures, layout_figures, request_figures
 
@@ -97,7 +111,7 @@ def _figures_and_answers(arguments: argparse.Namespace) -> "tuple[dict[str, Any]
         answers += answers_about_capacity(capacity, device)
     if capacity is not None and arguments.prompt is not None:
         figures |= request_figures(capacity, *lengths)
-        answers.append(how_many_of_my_requests_fit(capacity, *lengths))
+        answers += [how_many_of_my_requests_fit(capacity, *lengths), when_do_they_preempt(capacity, *lengths)]
     if arguments.requests is not None:
         figures["memory_for_requests"] = layout.memory_for_requests(arguments.requests, *lengths)
         answers.append(what_do_requests_need(layout, arguments.requests, *lengths))
@@ -126,14 +140,15 @@ def _device(arguments: argparse.Namespace, layout: "KVCacheLayout") -> "DeviceMe
     from paged_sim.sizing.device_memory import DeviceMemory, weights_per_device
     from paged_sim.sizing.sizes import parse_size
 
-    if not arguments.device_memory:
+    if arguments.device_memory is None:
         return None
-    weights = parse_size(arguments.weights, "weights") if arguments.weights else None
+    weights = parse_size(arguments.weights, "weights") if arguments.weights is not None else None
+    share = arguments.gpu_memory_utilization
     return DeviceMemory(
         total=parse_size(arguments.device_memory, "device_memory"),
         weights=weights_per_device(layout, weights),
-        other=parse_size(arguments.other_memory or "0", "other_memory"),
-        gpu_memory_utilization=arguments.gpu_memory_utilization,
+        other=0 if arguments.other_memory is None else parse_size(arguments.other_memory, "other_memory"),
+        gpu_memory_utilization=DEFAULT_UTILIZATION if share is None else share,
     )
 
 
@@ -143,7 +158,7 @@ def _capacity(
     from paged_sim.sizing.capacity import KVCacheCapacity
     from paged_sim.sizing.sizes import parse_size
 
-    if device is None and not arguments.memory:
+    if device is None and arguments.memory is None:
         return None
     memory = device.kv_cache if device else parse_size(arguments.memory, "memory")
     max_model_len = layout.shape.default_max_model_len if arguments.max_model_len is None else arguments.max_model_len

@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
         ValueError: an option is out of its range, or a file is no trace.
     """
     if arguments.list:
-        _print_workloads()
+        _print_workloads(arguments.json)
         return 0
     if arguments.input and arguments.output:
         raise ValueError("--input and --output exclude each other: the one describes a trace, the other makes it")
@@ -95,11 +95,11 @@ def _spread(values: Any) -> dict[str, float]:
     return {"mean": float(values.mean()), "p50": float(p50), "p99": float(p99), "longest": int(values.max())}
 
 
-def _print_workloads() -> None:
+def _print_workloads(as_json: bool) -> None:
     from paged_sim.workload.workloads import WORKLOADS
 
-    for name, make in WORKLOADS.items():
-        print(f"{name:20} {make.__doc__.splitlines()[0]}")
+    texts = {name: make.__doc__.splitlines()[0] for name, make in WORKLOADS.items()}
+    print(json.dumps(texts, indent=2) if as_json else "\n".join(f"{name:20} {text}" for name, text in texts.items()))
 
 
 def _print_figures(figures: dict[str, Any]) -> None:

@@ -1,5 +1,7 @@
 """`python -m paged_sim waste`: Figures 2, 13 and 15 of the PagedAttention paper, simulated beside its numbers.
 
+With `--all` also what vLLM itself has published: preemptions over the watermark.
+
 python -m paged_sim waste
 python -m paged_sim waste --requests 50000 --json
 """
@@ -18,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
     parser.add_argument("--requests", type=int, default=10_000, metavar="N", help="requests of each run (10000)")
     parser.add_argument("--seed", type=int, default=7, help="of the requests' lengths (7)")
-    parser.add_argument("--all", action="store_true", help="also batch sizes (Figure 13) and sharing (Figure 15)")
+    parser.add_argument("--all", action="store_true", help="also batch sizes, sharing, and preemptions; not as JSON")
     parser.add_argument("--json", action="store_true", help="print one JSON document: Figure 2 as a list")
 
 
@@ -35,6 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     require_integer("--requests", arguments.requests, 100)
     require_integer("--seed", arguments.seed, 0)
+    if arguments.all and arguments.json:
+        raise ValueError("--all and --json exclude each other: the JSON document is the list of Figure 2's bars")
     jobs = reproduction.figure_2_jobs(arguments.requests, arguments.seed)
     if arguments.json:
         rows = [job() for job in tqdm(jobs, desc="Figure 2", leave=False)]
@@ -42,8 +46,9 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     _print_figure_2([job() for job in tqdm(jobs, desc="Figure 2", leave=False)])
     if arguments.all:
-        others = reproduction.figure_13_jobs(arguments.requests, arguments.seed) + reproduction.figure_15_jobs()
-        _print_pairs([job() for job in tqdm(others, desc="Figures 13 and 15", leave=False)])
+        others = reproduction.figure_13_jobs(arguments.requests, arguments.seed)
+        others += reproduction.figure_15_jobs() + reproduction.watermark_jobs()
+        _print_pairs([job() for job in tqdm(others, desc="others", leave=False)])
     return 0
 
 
@@ -66,8 +71,8 @@ def _print_pairs(rows: "list[Reproduction]") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title="Figures 13 and 15 (the paper's value)")
-    for column in ("figure", "case", "percent saved, or batch"):
+    table = Table(title="Beside the published values")
+    for column in ("figure", "case", "batch, percent saved, or preemptions"):
         table.add_column(column, justify="left" if column in ("figure", "case") else "right")
     for row in rows:
         for name, value in row.figures.items():

@@ -26,8 +26,6 @@ VLLM_2023_ON_A100 = Device(
     step_overhead_s=5e-3,
     seq_overhead_s=3e-4,
 )
-# OPT-13B: 40 layers of width 5120; Table 1 gives 26 GB of weights.
-OPT_13B_PARAMETERS = 12_853_473_280
 OPT_13B_ATTENTION_WIDTH = 40 * 5120
 
 
@@ -40,7 +38,7 @@ def batch_at_rate(data: str, seed: int) -> float:
     """
     num_requests = round(RATES[data] * TRACE_S)
     cost = VLLM_2023_ON_A100.cost_model(
-        num_parameters=OPT_13B_PARAMETERS,
+        num_parameters=published.OPT_13B_PARAMETERS,
         kv_bytes_per_token=published.OPT_13B_KV_BYTES_PER_TOKEN,
         attention_width=OPT_13B_ATTENTION_WIDTH,
     )

@@ -40,6 +40,8 @@ class ModelMemory(NamedTuple):
 
 
 # Section 3: 2 (key and value) x 5120 (hidden size) x 40 (layers) x 2 bytes (FP16).
+# 40 layers of width 5120; Table 1 gives 26 GB of weights.
+OPT_13B_PARAMETERS = 12_853_473_280
 OPT_13B_KV_BYTES_PER_TOKEN = 2 * 5120 * 40 * 2
 # Section 6.1: what Orca (Max) reserves for every request, and the longest sequence of OPT.
 MAX_MODEL_LEN = 2048

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from paged_sim.checks import require, require_integer, require_number
 from paged_sim.paper.preemption_records import PreemptionCounts
-from paged_sim.paper.published import OPT_13B_KV_BYTES_PER_TOKEN
+from paged_sim.paper.published import OPT_13B_KV_BYTES_PER_TOKEN, OPT_13B_PARAMETERS
 
 
 class RecoveryTime(NamedTuple):
@@ -99,7 +99,7 @@ class RecoveryCosts:
 
 OPT_13B_ON_A100 = RecoveryCosts(
     num_layers=40,
-    num_weights=13_000_000_000,
+    num_weights=OPT_13B_PARAMETERS,
     kv_bytes_per_token=OPT_13B_KV_BYTES_PER_TOKEN,
     # Assumed: issuing a small asynchronous copy takes a few microseconds.
     transfer_latency_s=5e-6,

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from statistics import mean
 
 from paged_sim.paper import published
 from paged_sim.paper.batch_at_rate import batch_at_rate
@@ -11,6 +12,7 @@ from paged_sim.paper.contiguous_serving import ServingAverages, always_queued, s
 from paged_sim.paper.paged_serving import serve_paged
 from paged_sim.paper.reservation import RESERVATION_RULES
 from paged_sim.paper.sharing import saved_by_beam_search, saved_by_parallel_sampling
+from paged_sim.simulation.watermark_experiment import PUBLISHED_PREEMPTIONS, watermark_preemptions
 from paged_sim.workload.lengths import alpaca_lengths, sharegpt_lengths
 
 LENGTHS = {published.SHAREGPT: sharegpt_lengths, published.ALPACA: alpaca_lengths}
@@ -24,6 +26,7 @@ SYSTEM_IDS = {
 _WARMUP_SHARE = 20
 _SHARING_REQUESTS = 2000
 _SHARING_SEED = 7
+_WATERMARK_SEEDS = range(3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,20 @@ def figure_13_jobs(num_requests: int, seed: int) -> list[Job]:
 def figure_15_jobs() -> list[Job]:
     """Returns the jobs of Figure 15: blocks saved by sharing, Alpaca."""
     return [_parallel_sampling, _beam_search]
+
+
+def watermark_jobs() -> list[Job]:
+    """Returns the job of vLLM's own experiment: preemptions over the watermark, beside those of the pull request."""
+    return [_watermark]
+
+
+def _watermark() -> Reproduction:
+    found = {
+        f"watermark {watermark:g}": mean(watermark_preemptions(watermark, seed) for seed in _WATERMARK_SEEDS)
+        for watermark in PUBLISHED_PREEMPTIONS
+    }
+    printed = {f"watermark {watermark:g}": float(count) for watermark, count in PUBLISHED_PREEMPTIONS.items()}
+    return Reproduction("PR #44594", found, printed)
 
 
 def _serve(data: str, system: str, num_requests: int, seed: int) -> ServingAverages:

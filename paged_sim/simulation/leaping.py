@@ -178,7 +178,7 @@ class LeapingRun(StepByStepRun):
             num_context += request.num_computed_tokens
             num_pairs += num_attention_pairs(request.num_computed_tokens - num_new, num_new)
         if num_seqs:
-            self._last_token_step = self.totals.num_steps
+            self._last_event_step = self.totals.num_steps
         self.clock_ps += self.cost.step_time_ps(num_tokens, num_seqs, num_context, num_pairs)
         self.totals.sum_unfilled_slots += self._num_unfilled
         self._count_steps(1, self._decoding.num_requests + len(joining), num_tokens, self._pool.num_used_blocks)
@@ -229,7 +229,7 @@ class LeapingRun(StepByStepRun):
         self._num_unfilled -= num_requests * num_steps
         self._decoding.advance(num_steps)
         self._step += num_steps
-        self._last_token_step = self.totals.num_steps = self.totals.num_steps + num_steps
+        self._last_event_step = self.totals.num_steps = self.totals.num_steps + num_steps
 
     def _add_quiet_timeline_points(self, num_steps: int) -> None:
         num_requests = self._decoding.num_requests

@@ -90,7 +90,7 @@ class Run(ABC):
         self.timeline: list[TimelinePoint] = []
         self._rows: dict[str, int] = {}
         self._num_before = 0
-        self._last_token_step = 0
+        self._last_event_step = 0
         # Longer than any prefill takes, even one of the whole KV cache by a token a step.
         self._patience = 1000 + 4 * self.config.num_usable_tokens
 
@@ -150,12 +150,13 @@ class Run(ABC):
         for request_id in self.clients.give_up(self.clock_ps):
             if request_id in self.scheduler.requests:
                 num_output_tokens = self.abort(request_id)
+                self._last_event_step = self.totals.num_steps
                 self.totals.num_aborted += 1
                 self._observe("abort", request_id)
                 self._record_end(request_id, num_output_tokens, UNSET)
 
     def _check_progress(self) -> None:
-        num_steps = self.totals.num_steps - self._last_token_step
+        num_steps = self.totals.num_steps - self._last_event_step
         if num_steps > self._patience:
             raise LivelockError(
                 f"{len(self.scheduler.requests)} requests preempted one another for {num_steps} steps without a new "

@@ -55,7 +55,7 @@ class StepByStepRun(Run):
         caught_up = [request for request in requests if request.num_computed_tokens >= request.num_tokens]
         finished = set(self.scheduler.update(step, {r.request_id: self._sample(r) for r in caught_up}))
         if caught_up:
-            self._last_token_step = self.totals.num_steps
+            self._last_event_step = self.totals.num_steps
         for request in caught_up:
             if request.num_output_tokens == 1:
                 self._record_first_token(request.request_id)

@@ -1,5 +1,7 @@
 """Answers that need a model and an amount of memory."""
 
+import math
+
 from paged_sim.sizing.answer import Answer
 from paged_sim.sizing.capacity import KVCacheCapacity
 from paged_sim.sizing.device_memory import DeviceMemory
@@ -7,6 +9,7 @@ from paged_sim.sizing.layer_groups import LayerGroup
 from paged_sim.sizing.layout import KVCacheLayout, computed_tokens
 from paged_sim.sizing.sizes import format_size
 
+_BLOCK_ISSUES = ("#8185", "#10517", "#11391", "#4382", "PR #2031")
 _CONCURRENCY_ISSUES = ("#8031", "#27017", "#14350", "#14412")
 
 
@@ -22,6 +25,7 @@ def answers_about_capacity(capacity: KVCacheCapacity, device: DeviceMemory | Non
         does_max_model_len_fit(capacity),
         how_many_of_the_longest_fit(capacity),
         does_a_concurrency_of_one_suffice(capacity),
+        is_the_prefix_cache_gone(capacity),
     ]
     if capacity.layout.is_mixed:
         answers.append(why_is_the_logged_size_odd(capacity))
@@ -38,7 +42,7 @@ def where_do_the_blocks_come_from(capacity: KVCacheCapacity) -> Answer:
         f"{capacity.num_blocks:,} blocks of {layout.block_size} tokens. Block 0 is the null block, so "
         f"{capacity.num_usable_blocks:,} hold tokens."
     )
-    return Answer("Where does the number of blocks come from?", text, ("#8185", "#10517", "#11391", "#4382"))
+    return Answer("Where does the number of blocks come from?", text, _BLOCK_ISSUES)
 
 
 def does_max_model_len_fit(capacity: KVCacheCapacity) -> Answer:
@@ -50,7 +54,7 @@ def does_max_model_len_fit(capacity: KVCacheCapacity) -> Answer:
         f"max_model_len {length:,} {verdict} {capacity.longest_fitting_len:,} tokens. It needs {needed:,} blocks, the "
         f"null block included ({least}); there are {capacity.num_blocks:,}."
     )
-    issues = ("#2418", "OpenRLHF #336", "QwenLM/Qwen3 #295")
+    issues = ("#2418", "OpenRLHF #336", "QwenLM/Qwen3 #295", "PR #2163")
     return Answer("Is the longest sequence larger than the KV cache?", text, issues)
 
 
@@ -84,6 +88,36 @@ def how_many_of_my_requests_fit(capacity: KVCacheCapacity, prompt: int, output: 
     return Answer("How many of my requests fit at once?", text, _CONCURRENCY_ISSUES)
 
 
+def when_do_they_preempt(capacity: KVCacheCapacity, prompt: int, output: int) -> Answer:
+    """Returns from how many requests on the cache is too small, and what a preemption then costs.
+
+    Args:
+        capacity: the KV cache.
+        prompt: tokens of each prompt, at least 1.
+        output: tokens of each answer, at least 1.
+    """
+    safe, average = capacity.requests_at_once(prompt, output), capacity.requests_on_average(prompt, output)
+    text = (
+        f"Never with max_num_seqs {safe:,} or less. Above {average:,.1f} requests in mixed stages the blocks run out "
+        f"all the time: the latest request gives its blocks back and is computed again from its first token, up to "
+        f"{computed_tokens(prompt, output):,} tokens of work for nothing. V1 has no swapping (`--preemption-mode` is "
+        "gone). Fewer running requests or a watermark give more throughput then."
+    )
+    issues = ("#18115", "#16832", "#25538", "GAIR-NLP/LIMO #29")
+    return Answer("When are my requests preempted?", text, issues)
+
+
+def is_the_prefix_cache_gone(capacity: KVCacheCapacity) -> Answer:
+    """Returns why the usage falls to 0 % after the last request while its contents can still be hit."""
+    layout, usable = capacity.layout, capacity.num_usable_blocks
+    text = (
+        f"No. The usage counts blocks in block tables. After the last request all {usable:,} blocks are free, "
+        f"and those that are full keep their hash: up to {usable * layout.block_size:,} tokens can be hit until new "
+        "tokens need the room."
+    )
+    return Answer("Usage fell to 0 %: is my prefix cache gone?", text, ("#12077", "#5176"))
+
+
 def does_a_concurrency_of_one_suffice(capacity: KVCacheCapacity) -> Answer:
     """Returns the edge at which vLLM logs 1.00x and yet no request of the greatest length fits."""
     blocks = capacity.layout.blocks_at_start_up(capacity.max_model_len)
@@ -103,7 +137,7 @@ def why_is_the_logged_size_odd(capacity: KVCacheCapacity) -> Answer:
         f"their tokens in all tables, so fewer fit; {capacity.num_blocks:,} blocks x {capacity.layout.block_size} says "
         "nothing."
     )
-    return Answer("Why is the logged size odd for this model?", text, ("#40691", "#51041", "#48435"))
+    return Answer("Why is the logged size odd for this model?", text, ("#40691", "#51041", "#48435", "PR #14097"))
 
 
 def why_is_the_device_full(capacity: KVCacheCapacity, device: DeviceMemory) -> Answer:
@@ -124,9 +158,11 @@ def which_utilization(capacity: KVCacheCapacity, device: DeviceMemory) -> Answer
     """Returns the least `gpu_memory_utilization` with which vLLM starts, and what a hundredth more brings."""
     least = device.utilization_for(capacity.layout.memory_for_max_model_len(capacity.max_model_len))
     hundredth = device.total // 100
+    # Rounded up: the number that is shown must suffice.
+    shown = math.ceil(least * 1000) / 1000
     more = "or more" if least <= 1 else "(impossible)"
     text = (
-        f"max_model_len {capacity.max_model_len:,} takes {least:.3f} {more}. Each 0.01 is {format_size(hundredth)}, "
+        f"max_model_len {capacity.max_model_len:,} takes {shown:.3f} {more}. Each 0.01 is {format_size(hundredth)}, "
         f"or {hundredth / capacity.layout.bytes_per_block:,.1f} blocks. The share counts the whole device: other "
         "processes and what is allocated after the start need the remainder."
     )

@@ -10,7 +10,11 @@ _FORMULA_ISSUES = ("#22291", "#18121", "#21348")
 
 def answers_about_layout(layout: KVCacheLayout) -> list[Answer]:
     """Returns all answers that hold for any amount of memory and any requests."""
-    answers = [can_i_use_the_papers_formula(layout), what_does_the_block_size_change(layout)]
+    answers = [
+        can_i_use_the_papers_formula(layout),
+        what_does_the_block_size_change(layout),
+        why_is_the_hit_rate_odd(layout),
+    ]
     return answers if _paper_bytes_per_token(layout) == _stored_bytes_per_token(layout) else [*answers, issue_22291()]
 
 
@@ -22,7 +26,7 @@ def can_i_use_the_papers_formula(layout: KVCacheLayout) -> Answer:
     shape, stored, paper = layout.shape, _stored_bytes_per_token(layout), _paper_bytes_per_token(layout)
     num_bytes = layout.cache_dtype.value_bits / 8
     product = f"2 x hidden size {shape.hidden_size:,} x {shape.num_layers} layers x {num_bytes:g} bytes = {paper:,}"
-    verdict = f"{paper / stored:.4g} times the {stored:,} bytes that a token takes. What counts is the KV heads"
+    verdict = f"{paper / stored:.4g} times the {stored:,} bytes that a token takes. {_why_the_formula_fails(layout)}"
     if paper == stored:
         verdict = "which is right here, since each attention head has keys and values of its own"
     return Answer("Can I use the formula of the paper?", f"{product}, {verdict}.", _FORMULA_ISSUES)
@@ -52,7 +56,20 @@ def what_does_the_block_size_change(layout: KVCacheLayout) -> Answer:
         f"With blocks of {layout.block_size} tokens, {empty:g} slots of a request's last block stay empty on average"
         f"{each}: {format_size(wasted)} a request. Smaller blocks waste less, and let shorter prefixes be shared."
     )
-    return Answer("What does the block size change?", text, ("#6868", "#6513", "#2331"))
+    return Answer("What does the block size change?", text, ("#6868", "#6513", "#2331", "vllm-ascend #7563"))
+
+
+def why_is_the_hit_rate_odd(layout: KVCacheLayout) -> Answer:
+    """Returns which prompts hit, and how much of them, with blocks of this size."""
+    size = layout.block_size
+    prompt = 4 * size
+    text = (
+        f"Only full blocks are hit, and the last token is always computed. So a shared prefix of fewer than {size} "
+        f"tokens never hits, and a prompt of {prompt:,} tokens that is asked again hits {prompt - size:,} of them, "
+        f"{100 * (prompt - size) // prompt} %. A preempted request hits its own blocks: vLLM 0.32 counts those apart, "
+        "else even random prompts have hits."
+    )
+    return Answer("Why is the hit rate odd?", text, ("#25780", "#54607", "#31920", "#11072", "#17954"))
 
 
 def what_do_requests_need(layout: KVCacheLayout, num_requests: int, prompt: int, output: int) -> Answer:
@@ -72,6 +89,14 @@ def what_do_requests_need(layout: KVCacheLayout, num_requests: int, prompt: int,
         "Requests that share a prefix need less."
     )
     return Answer("How much memory do my requests need?", text, ("#8031", "#18121", "#21348"))
+
+
+def _why_the_formula_fails(layout: KVCacheLayout) -> str:
+    if layout.shape.uses_mla:
+        return "What is stored is one latent vector for all heads"
+    if layout.shape.num_kv_heads == layout.shape.num_heads and layout.cache_dtype.scale_bytes:
+        return f"Each key and each value has a scale of {layout.cache_dtype.scale_bytes} bytes beside it"
+    return "What counts is the KV heads"
 
 
 def _paper_bytes_per_token(layout: KVCacheLayout) -> int:

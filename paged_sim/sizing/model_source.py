@@ -53,7 +53,9 @@ def _shape_of_file(path: Path, source: str) -> ModelShape:
 
 def _count_parameters(folder: Path, config: dict[str, Any]) -> int | None:
     """The number of weights in the safetensors of a folder, whose headers (kilobytes) are left in."""
-    num_bytes = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+    # Some models come in a second form too, of one file, with the same weights.
+    files = [file for file in folder.glob("*.safetensors") if not file.name.startswith("consolidated")]
+    num_bytes = sum(file.stat().st_size for file in files or folder.glob("*.safetensors"))
     dtype = first_value(config, ("dtype", "torch_dtype")) or first_value(text_section(config), ("dtype", "torch_dtype"))
     if not num_bytes or dtype not in MODEL_DTYPE_BYTES:
         return None

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from paged_sim.checks import require, require_integer, require_number
+from paged_sim.checks import require, require_integer, require_number, require_text_or_none
 
 # Twelve days; simulated times are kept in picoseconds, and 64 bits end at 106 days.
 LATEST_S = 1_000_000
@@ -64,13 +64,15 @@ class TraceRequest:
         is_name = type(self.request_id) is str and self.request_id != ""
         require(is_name, "request_id", "a non-empty text", self.request_id)
         require(bool(self.prompt), "prompt", "at least one segment", self.prompt)
-        for segment in (*self.prompt, self.output):
-            if type(segment.length) is not int or segment.length < 1:
-                require_integer(f"length of segment {segment.name!r}", segment.length, 1)
+        for segment in self.prompt:
+            _check_segment("prompt", segment)
+        _check_segment("output", self.output)
         require_number("arrival_time", self.arrival_time, 0, LATEST_S)
         if self.abort_time is not None:
             require_number("abort_time", self.abort_time, self.arrival_time, LATEST_S)
         require(type(self.priority) is int, "priority", "an integer", self.priority)
+        require_text_or_none("lora_name", self.lora_name)
+        require_text_or_none("cache_salt", self.cache_salt)
 
     @property
     def num_prompt_tokens(self) -> int:
@@ -89,6 +91,15 @@ class TraceRequest:
     def output_token_ids(self) -> list[int]:
         """Returns the tokens of the answer."""
         return segment_token_ids(self.output)
+
+
+def _check_segment(field: str, segment: Segment) -> None:
+    require(isinstance(segment, Segment), field, "made of segments", segment)
+    name, length = segment
+    is_text = type(name) is str and (name.isascii() or name.encode(errors="replace").decode() == name)
+    require(is_text, f"name of a segment of {field}", "a text that UTF-8 can hold", name)
+    if type(length) is not int or length < 1:
+        require_integer(f"length of segment {name!r}", length, 1)
 
 
 def request_of_lengths(request_id: str, prompt: int, output: int, arrival_time: float = 0.0) -> TraceRequest:

@@ -49,7 +49,7 @@ def test_the_figures_that_vllm_logs_for_smollm2_on_cpu(capsys: pytest.CaptureFix
         "max_model_len_fits": True,
     }
     assert {name: found[name] for name in expected} == expected
-    assert found["answers"][0]["issues"] == ["#8185", "#10517", "#11391", "#4382"]
+    assert found["answers"][0]["issues"] == ["#8185", "#10517", "#11391", "#4382", "PR #2031"]
 
 
 def test_defaults_are_blocks_of_16_and_the_dtype_of_the_config(capsys: pytest.CaptureFixture[str]) -> None:
@@ -59,7 +59,7 @@ def test_defaults_are_blocks_of_16_and_the_dtype_of_the_config(capsys: pytest.Ca
     assert "memory │ 24 GiB (25,769,803,776 bytes)" in text
     assert "max concurrency │ 16.00" in text
     assert "max model len fits │ yes" in text
-    assert "Where does the number of blocks come from? (#8185, #10517, #11391, #4382)" in text
+    assert "Where does the number of blocks come from? (#8185, #10517, #11391, #4382, PR #2031)" in text
 
 
 def test_a_share_of_the_device_is_divided(capsys: pytest.CaptureFixture[str]) -> None:
@@ -81,6 +81,9 @@ def test_requests_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
     lengths = ("--prompt", "100", "--output", "29")
     found = figures(capsys, *SMOLLM2, "--memory", "1GiB", "--block-size", "128", *lengths, "--requests", "10")
     assert found["requests_at_once"] == 363
+    (preempted,) = (answer for answer in found["answers"] if answer["question"] == "When are my requests preempted?")
+    assert "Never with max_num_seqs 363 or less. Above 363.0 requests" in preempted["text"]
+    assert "up to 128 tokens of work for nothing" in preempted["text"]
     assert found["requests_on_average"] == 363.0
     assert found["memory_for_requests"] == 11 * 2_949_120
 
@@ -127,6 +130,13 @@ def test_the_known_models_are_listed(capsys: pytest.CaptureFixture[str]) -> None
         ((*SMOLLM2, "--memory", "0"), "memory must be an integer of at least 1, got 0"),
         ((*SMOLLM2, "--memory", "1GiB", "--device-memory", "2GiB"), "--memory and --device-memory exclude each other"),
         ((*SMOLLM2, "--memory", "1GiB", "--weights", "1GiB"), "parts of --device-memory, which is missing"),
+        (
+            (*SMOLLM2, "--memory", "1GiB", "--gpu-memory-utilization", "0.5"),
+            "parts of --device-memory, which is missing",
+        ),
+        ((*SMOLLM2, "--memory", ""), "memory must be a size such as .*, got ''"),
+        ((*SMOLLM2, "--max-model-len", "512"), "--max-model-len is compared with a memory"),
+        ((*SMOLLM2, "--prompt", "5", "--output", "5"), "--prompt and --output need --requests, --memory or"),
         ((*SMOLLM2, "--other-memory", "1GiB"), "parts of --device-memory, which is missing"),
         ((*SMOLLM2, "--memory", "1GiB", "--prompt", "9"), "--prompt and --output go together"),
         ((*SMOLLM2, "--memory", "1GiB", "--requests", "9"), "--requests needs their lengths"),

@@ -1,10 +1,16 @@
 """The answers to the questions of users carry the right numbers."""
 
+from dataclasses import replace
+
+import pytest
+
 from paged_sim.sizing.capacity import KVCacheCapacity
 from paged_sim.sizing.capacity_answers import (
     answers_about_capacity,
     does_max_model_len_fit,
     how_many_of_my_requests_fit,
+    is_the_prefix_cache_gone,
+    which_utilization,
 )
 from paged_sim.sizing.device_memory import DeviceMemory, weights_per_device
 from paged_sim.sizing.layout_answers import answers_about_layout, issue_22291, what_do_requests_need
@@ -18,11 +24,45 @@ def test_the_formula_of_issue_22291_is_28_times_too_much() -> None:
 
 
 def test_the_formula_of_the_paper_is_right_for_opt_and_not_for_grouped_heads() -> None:
-    (formula, _) = answers_about_layout(layout_of("OPT-13B"))
+    (formula, *_) = answers_about_layout(layout_of("OPT-13B"))
     assert "= 819,200, which is right here" in formula.text
-    (formula, _, mistake) = answers_about_layout(layout_of("Qwen2.5-7B", tensor_parallel_size=4))
+    (formula, _, _, mistake) = answers_about_layout(layout_of("Qwen2.5-7B", tensor_parallel_size=4))
     assert "= 401,408, 7 times the 57,344 bytes" in formula.text
     assert mistake == issue_22291()
+
+
+def test_the_formula_fails_for_other_reasons_too() -> None:
+    (formula, *_) = answers_about_layout(layout_of("DeepSeek-V3"))
+    assert "What is stored is one latent vector for all heads." in formula.text
+    (formula, *_) = answers_about_layout(layout_of("OPT-13B", kv_cache_dtype="int8_per_token_head"))
+    assert "Each key and each value has a scale of 4 bytes beside it." in formula.text
+
+
+def test_hits_are_of_full_blocks() -> None:
+    (_, _, odd, *_) = answers_about_layout(layout_of("Qwen2.5-7B", block_size=784))
+    assert "a shared prefix of fewer than 784 tokens never hits" in odd.text
+    assert "a prompt of 3,136 tokens that is asked again hits 2,352 of them, 75 %" in odd.text
+    assert odd.issues == ("#25780", "#54607", "#31920", "#11072", "#17954")
+
+
+@pytest.mark.parametrize("name", ["SmolLM2-135M-Instruct", "OPT-125m", "Qwen2.5-7B", "OPT-13B", "gemma-2-2b"])
+@pytest.mark.parametrize("total", [24 * 10**9, 40 * 2**30])
+def test_the_utilization_that_is_recommended_suffices(name: str, total: int) -> None:
+    layout = layout_of(name)
+    device = DeviceMemory(total=total, weights=weights_per_device(layout))
+    capacity = KVCacheCapacity(layout=layout, memory=device.kv_cache, max_model_len=2048)
+    text = which_utilization(capacity, device).text
+    shown = float(text.partition(" takes ")[2].split()[0])
+    for share, fits in ((shown, True), (shown - 0.001, False)):
+        memory = replace(device, gpu_memory_utilization=share).kv_cache if share > 0 else 1
+        assert KVCacheCapacity(layout=layout, memory=memory, max_model_len=2048).fits is fits
+
+
+def test_free_blocks_keep_what_they_hold() -> None:
+    capacity = capacity_of("SmolLM2-135M-Instruct", GIB, block_size=128)
+    text = is_the_prefix_cache_gone(capacity).text
+    assert "all 363 blocks are free" in text
+    assert "up to 46,464 tokens can be hit" in text
 
 
 def test_half_a_block_stays_empty_in_each_block_table() -> None:
