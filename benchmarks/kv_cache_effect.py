@@ -5,7 +5,8 @@ python -m benchmarks.kv_cache_effect [--record FILE]
 Each model runs in a process of its own, in 32-bit numbers and on one thread, and seconds are the CPU seconds of that
 thread: two threads that wait for each other took ten times as long on a machine that others used too. Next to the
 measured ratio stands that of the counted operations. The measured one is the smaller: a pass over one token waits for
-the weights that it reads, so the operations that the cache saves were the cheap ones.
+the weights that it reads (in the small NumPy model, for Python), so the operations that the cache saves were the cheap
+ones.
 """
 
 import argparse

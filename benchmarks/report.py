@@ -125,7 +125,8 @@ def step_times(records: dict[str, dict[str, Any]]) -> str:
     )
     return (
         "Decode steps with the bundled model, as constants for `python -m paged_sim simulate --device`; 16 bits on the "
-        "GPU, float32 on the CPU.\n\n" + table(["", *records], rows)
+        "GPU, float32 on the CPU. Overheads are what the roofline of bytes and operations does not explain.\n\n"
+        + table(["", *records], rows)
     )
 
 
@@ -134,7 +135,8 @@ def kv_cache_effect(record: dict[str, Any]) -> str:
     return (
         f"What a KV cache saves: answers to a prompt of {record['prompt_tokens']} tokens in {record['dtype']}, CPU "
         "seconds of one thread. The operations that it saves were the cheap ones: a pass over one token waits for the "
-        "weights that it reads.\n\n" + render_kv_cache_effect(record, record["tokens_per_second"])
+        "weights that it reads, and in the small NumPy model for Python.\n\n"
+        + render_kv_cache_effect(record, record["tokens_per_second"])
     )
 
 

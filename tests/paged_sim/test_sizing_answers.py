@@ -46,7 +46,7 @@ def test_hits_are_of_full_blocks() -> None:
 
 
 @pytest.mark.parametrize("name", ["SmolLM2-135M-Instruct", "OPT-125m", "Qwen2.5-7B", "OPT-13B", "gemma-2-2b"])
-@pytest.mark.parametrize("total", [24 * 10**9, 40 * 2**30])
+@pytest.mark.parametrize("total", [40 * 10**9, 48 * 2**30])
 def test_the_utilization_that_is_recommended_suffices(name: str, total: int) -> None:
     layout = layout_of(name)
     device = DeviceMemory(total=total, weights=weights_per_device(layout))
