@@ -20,6 +20,7 @@ from paged_sim.drawing.palette import GREY, INK, LIGHT_GREY, PAPER
 WIDTH = 9.0
 MARGIN = 0.15
 _DPI = 100
+_LEGEND_SIZE = 9
 
 # For `matplotlib.rc_context`, while a picture is made: what matplotlib reads from its settings then.
 PAPER_STYLE: dict[str, Any] = {
@@ -35,7 +36,7 @@ PAPER_STYLE: dict[str, Any] = {
     "axes.spines.right": False,
     "legend.frameon": False,
     "legend.labelcolor": INK,
-    "legend.fontsize": 9,
+    "legend.fontsize": _LEGEND_SIZE,
     "lines.linewidth": 1.8,
     "lines.markersize": 5,
     "patch.linewidth": 0.8,
@@ -83,6 +84,14 @@ def chart(num_rows: int, num_columns: int, height: float) -> tuple[Picture, Sequ
         one.grid(visible=True, axis="y", color=LIGHT_GREY, linewidth=0.6)
         one.set_axisbelow(True)
     return picture, list(axes)
+
+
+def legend_below(picture: Picture, axes: Axes) -> None:
+    """Puts the legend of a chart below all charts, in as many columns as the picture's width holds."""
+    handles, labels = axes.get_legend_handles_labels()
+    # Beside its text, an entry has a line and gaps: 0.7 inches at this size.
+    widest = max(text_width(label, _LEGEND_SIZE) for label in labels) + 0.7
+    picture.legend(handles, labels, loc="outside lower center", ncols=max(1, min(len(labels), int(WIDTH / widest))))
 
 
 def sheet() -> tuple[Picture, Axes]:

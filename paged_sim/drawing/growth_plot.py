@@ -8,6 +8,7 @@ from statistics import median
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
+from matplotlib.ticker import NullLocator
 
 from paged_sim.checks import require
 from paged_sim.drawing.figure import PAPER_STYLE, Picture, chart
@@ -72,7 +73,7 @@ def draw_growth(
     require(len(work) + len(seconds) > 0, "work and seconds", "at least one series", ())
     columns = [(work_label, work), ("time (s)", seconds)]
     columns = [(label, series) for label, series in columns if series]
-    picture, axes = chart(1, len(columns), height=3.8)
+    picture, axes = chart(1, len(columns), height=4.6)
     for one, (label, series) in zip(axes, columns, strict=True):
         one.set_xscale("log")
         one.set_yscale("log")
@@ -81,13 +82,24 @@ def draw_growth(
         one.set_ylabel(label)
         for growth, style in zip(series, line_styles(), strict=False):
             _draw_line(one, growth, style)
-        one.legend(loc="upper left")
+        _tick_lengths(one, series)
+        one.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2))
     return picture
+
+
+def _tick_lengths(axes: Axes, series: Sequence[GrowthSeries]) -> None:
+    """Puts a tick at each length that is at least a fifth away from the one before, and none in between."""
+    ticks: list[float] = []
+    for length in sorted({length for growth in series for length in growth.lengths}):
+        if not ticks or length >= 1.2 * ticks[-1]:
+            ticks.append(length)
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.xaxis.set_minor_locator(NullLocator())
 
 
 def _draw_line(axes: Axes, growth: GrowthSeries, style: LineStyle) -> None:
     power = growth.final_power()
-    label = growth.name if power is None else f"{growth.name} (at the end ∝ length$^{{{power:.1f}}}$)"
+    label = growth.name if power is None else f"{growth.name} (∝ length$^{{{power:.1f}}}$)"
     lengths, medians = zip(*growth.medians(), strict=True)
     axes.plot(lengths, medians, label=label, **style._asdict())
     if len(growth.lengths) > len(lengths):

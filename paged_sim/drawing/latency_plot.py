@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from matplotlib import rc_context
 
 from paged_sim.checks import require
-from paged_sim.drawing.figure import PAPER_STYLE, Picture, chart
+from paged_sim.drawing.figure import PAPER_STYLE, Picture, chart, legend_below
 from paged_sim.drawing.palette import line_styles
 
 
@@ -76,5 +76,5 @@ def draw_latency(
     for one in axes:
         one.set_xlabel("request rate (requests/s)")
         one.set_xlim(left=0)
-    picture.legend(loc="outside lower center", ncols=min(len(series), 4))
+    legend_below(picture, axes[0])
     return picture

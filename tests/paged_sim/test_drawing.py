@@ -545,15 +545,37 @@ def test_bad_series_are_refused(arguments: Sequence[Any], message: str) -> None:
 
 def test_growth_goes_through_medians_and_names_its_power() -> None:
     figure = draw_growth(GROWTH, GROWTH[1:], work_label="tokens")
-    assert figure.axes[0].lines[0].get_label() == "without (at the end ∝ length$^{2.0}$)"
+    assert figure.axes[0].lines[0].get_label() == "without (∝ length$^{2.0}$)"
     through, points = figure.axes[1].lines
     assert (list(through.get_xdata()), list(through.get_ydata())) == ([1, 10], [1, 4])
     assert sorted(points.get_ydata()) == [1, 3, 4, 7]
-    assert through.get_label() == "with (at the end ∝ length$^{0.6}$)"
+    assert through.get_label() == "with (∝ length$^{0.6}$)"
     assert [axes.get_ylabel() for axes in figure.axes] == ["tokens", "time (s)"]
+    assert list(figure.axes[1].get_xticks()) == [1, 10]
+    assert list(figure.axes[1].get_xticks(minor=True)) == []
     assert {(axes.get_xscale(), axes.get_yscale()) for axes in figure.axes} == {("log", "log")}
     assert GrowthSeries("x", [5], [1]).final_power() is None
     assert len(draw_growth([GrowthSeries("x", [5], [1])]).axes) == 1
+
+
+def test_close_lengths_share_a_tick_and_long_names_stay_inside() -> None:
+    name = "bundled model, Transformers, without a KV cache"
+    lengths = [16, 32, 64, 128, 144, 192]
+    figure = draw_growth([GrowthSeries(name, lengths, lengths)], [GrowthSeries(name, lengths, lengths)])
+    assert list(figure.axes[0].get_xticks()) == [16, 32, 64, 128, 192]
+    figure.canvas.draw()
+    for axes in figure.axes:
+        legend = axes.get_legend().get_window_extent()
+        assert legend.y1 < axes.get_window_extent().y0
+        assert 0 <= legend.x0 < legend.x1 <= figure.bbox.x1
+
+
+def test_latencies_of_many_long_names_have_a_legend_inside_the_picture() -> None:
+    series = [LoadSeries(f"scheduler number {n} with a long name", [1, 2], [1, 2]) for n in range(6)]
+    figure = draw_latency(series)
+    figure.canvas.draw()
+    legend = figure.legends[0].get_window_extent()
+    assert 0 <= legend.x0 < legend.x1 <= figure.bbox.x1
 
 
 def test_bad_growth_is_refused() -> None:
