@@ -9,7 +9,7 @@ from text_to_sql.errors import (
     TextToSQLError,
     UnsafeSQLError,
 )
-from text_to_sql.read_only_database import QueryResult, ReadOnlyDatabase
+from text_to_sql.execution.read_only_database import QueryResult, ReadOnlyDatabase
 from text_to_sql.sample_database import sample_database_path
 from text_to_sql.text_to_sql import Answer, TextToSQL
 

@@ -16,8 +16,8 @@ from inference.cache import cache_folder
 from inference.errors import InferenceError
 from text_to_sql.bundled_adapter import BUNDLED_ADAPTER
 from text_to_sql.errors import TextToSQLError
+from text_to_sql.execution.read_only_database import ReadOnlyDatabase
 from text_to_sql.output import print_json, print_tables
-from text_to_sql.read_only_database import ReadOnlyDatabase
 from text_to_sql.sample_database import sample_database_path
 from text_to_sql.text_to_sql import MAX_SQL_TOKENS, Answer, TextToSQL
 

@@ -23,9 +23,9 @@ from inference.errors import InferenceError
 from text_to_sql.bundled_adapter import BUNDLED_ADAPTER
 from text_to_sql.data import SPIDER_FILE, Example, split_spider
 from text_to_sql.errors import TextToSQLError
+from text_to_sql.execution.read_only_database import ReadOnlyDatabase
+from text_to_sql.execution.sql_text import extract_sql, parse_query
 from text_to_sql.prompt import build_messages
-from text_to_sql.read_only_database import ReadOnlyDatabase
-from text_to_sql.sql_text import extract_sql, parse_query
 from text_to_sql.text_to_sql import MAX_SQL_TOKENS
 
 

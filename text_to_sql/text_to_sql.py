@@ -8,9 +8,9 @@ from inference.chat import Message
 from inference.errors import PromptTooLongError
 from inference.results import GenerationResult
 from text_to_sql.errors import AnswerCutOffError, TextToSQLError
+from text_to_sql.execution.read_only_database import ReadOnlyDatabase
+from text_to_sql.execution.sql_text import extract_sql
 from text_to_sql.prompt import build_messages
-from text_to_sql.read_only_database import ReadOnlyDatabase
-from text_to_sql.sql_text import extract_sql
 
 # Every gold query of Spider's development set but the longest, of 161 tokens, fits.
 MAX_SQL_TOKENS = 160

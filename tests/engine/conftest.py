@@ -8,8 +8,8 @@ import pytest
 from inference.bundled_model import BUNDLED_MODEL
 from inference.memory import GIB
 from text_to_sql.bundled_adapter import BUNDLED_ADAPTER
+from text_to_sql.execution.read_only_database import ReadOnlyDatabase
 from text_to_sql.prompt import build_messages
-from text_to_sql.read_only_database import ReadOnlyDatabase
 from text_to_sql.sample_database import sample_database_path
 from vllm_offline_inference import VLLMInferenceWithLoRA, merge_lora_to_base_model
 

@@ -14,7 +14,6 @@ from unittest.mock import patch
 
 import pytest
 
-from text_to_sql import read_only_database
 from text_to_sql.errors import (
     DatabaseFileError,
     QueryFailedError,
@@ -22,7 +21,8 @@ from text_to_sql.errors import (
     TextToSQLError,
     UnsafeSQLError,
 )
-from text_to_sql.read_only_database import ReadOnlyDatabase
+from text_to_sql.execution import read_only_database
+from text_to_sql.execution.read_only_database import ReadOnlyDatabase
 from text_to_sql.schema import SchemaWarning
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT COUNT(*) FROM n"

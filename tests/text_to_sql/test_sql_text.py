@@ -3,8 +3,8 @@
 import pytest
 
 from text_to_sql.errors import QueryFailedError, UnsafeSQLError
+from text_to_sql.execution.sql_text import MAX_SQL_CHARACTERS, check_select, extract_sql
 from text_to_sql.schema import Column, Schema, Table
-from text_to_sql.sql_text import MAX_SQL_CHARACTERS, check_select, extract_sql
 
 SCHEMA = Schema(
     (

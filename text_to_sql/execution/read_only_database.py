@@ -16,8 +16,8 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from text_to_sql.errors import DatabaseFileError, QueryFailedError, QueryTimeoutError, UnsafeSQLError
+from text_to_sql.execution.sql_text import check_select
 from text_to_sql.schema import read_schema, user_tables
-from text_to_sql.sql_text import check_select
 
 # No function that builds large texts or blobs out of nothing: a deadline cannot stop one long C call.
 ALLOWED_FUNCTIONS: Final = frozenset(
