@@ -12,6 +12,7 @@ import sqlglot
 from sqlglot.errors import SqlglotError
 
 from text_to_sql.errors import DatabaseFileError
+from text_to_sql.foreign_keys import ForeignKey, declared_keys, guessed_keys
 
 # Spider's five types, which the adapter was trained on, by what a declared type contains; the first match counts.
 _TYPES = (
@@ -50,6 +51,11 @@ class Table:
     name: str
     columns: tuple[Column, ...]
 
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Names of the columns, in their order."""
+        return tuple(column.name for column in self.columns)
+
     def render(self) -> str:
         """Returns `CREATE TABLE name (column type, …)`; names that are no plain identifiers are quoted."""
         columns = ", ".join(f"{quoted(column.name)} {column.type}" for column in self.columns)
@@ -58,9 +64,10 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """The tables that questions may be about."""
+    """The tables that questions may be about, and how they refer to each other."""
 
     tables: tuple[Table, ...]
+    foreign_keys: tuple[ForeignKey, ...] = ()
 
     @property
     def table_names(self) -> frozenset[str]:
@@ -68,14 +75,20 @@ class Schema:
         return frozenset(table.name.lower() for table in self.tables)
 
     def render(self) -> str:
-        """Returns one `CREATE TABLE` a line, the form of the training data: Spider's types, no keys."""
-        return "\n".join(table.render() for table in self.tables)
+        """Returns one `CREATE TABLE` a line with Spider's types, then one `child.column = parent.column` a line."""
+        return "\n".join([*(table.render() for table in self.tables), *map(_render_key, self.foreign_keys)])
+
+
+def _render_key(key: ForeignKey) -> str:
+    child = f"{quoted(key.table)}.{quoted(key.column)}"
+    return f"{child} = {quoted(key.parent_table)}.{quoted(key.parent_column)}"
 
 
 def read_schema(connection: sqlite3.Connection, tables: Iterable[str] | None = None) -> Schema:
     """Reads the user's tables and views of a database, in the order in which they were created.
 
-    What SQLite cannot read is left out with a SchemaWarning, such as a view of a table that was dropped.
+    Foreign keys are those that the database declares; where it declares none, those that its names suggest. What
+    SQLite cannot read is left out with a SchemaWarning, such as a view of a table that was dropped.
 
     Args:
         connection: an open database.
@@ -93,7 +106,22 @@ def read_schema(connection: sqlite3.Connection, tables: Iterable[str] | None = N
     readable = tuple(table for table in chosen if table is not None)
     if not readable:
         raise DatabaseFileError("The database has no table to ask about.")
-    return Schema(readable)
+    return Schema(readable, declared_keys(connection, readable) or guessed_keys(readable))
+
+
+def parse_schema(text: str) -> Schema:
+    """Returns the schema of `CREATE TABLE` statements, one a line, as the training data has them.
+
+    Raises:
+        DatabaseFileError: a line is no such statement.
+    """
+    with closing(sqlite3.connect(":memory:")) as connection:
+        try:
+            for line in text.splitlines():
+                connection.execute(line)
+        except sqlite3.Error as error:
+            raise DatabaseFileError(f"{line!r} is no CREATE TABLE statement: {error}.") from error
+        return read_schema(connection)
 
 
 def user_tables(connection: sqlite3.Connection) -> list[str]:

@@ -8,149 +8,22 @@ import argparse
 import hashlib
 import json
 import platform
-import random
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import torch
-from peft import LoraConfig, get_peft_model
-from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainingArguments, set_seed
+from transformers import Trainer
 from transformers.trainer_utils import get_last_checkpoint
 
 from inference.base_model import BaseModel, resolve_base_model
-from inference.bundled_model import BUNDLED_MODEL
-from text_to_sql.checkpoint import TRAINING_RECORD, PublishableCheckpoint
-from text_to_sql.data import (
-    SPIDER_FILE,
-    SPLIT_SEED,
-    WIKISQL_FILE,
-    Example,
-    load_wikisql,
-    rename_table,
-    sample,
-    split_spider,
-)
-from text_to_sql.training_data import EncodedExamples, PadRight, SortedWithinSteps
-
-ALL_LINEAR_LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """Everything that decides what is learnt.
-
-    Attributes:
-        batch_size: examples an optimizer step; `micro_batch_size` of them at a time.
-        wikisql_examples: how many of WikiSQL's 49,181 training questions join Spider's.
-        held_out_examples: how many held-out questions the validation loss is taken over.
-        max_length: longer examples (prompt, SQL and end token) are left out.
-    """
-
-    base_model: str = BUNDLED_MODEL
-    max_steps: int = 100
-    rank: int = 64
-    alpha: int = 64
-    learning_rate: float = 3e-3
-    warmup_steps: int = 8
-    batch_size: int = 256
-    micro_batch_size: int = 64
-    wikisql_examples: int = 12_000
-    held_out_examples: int = 512
-    max_length: int = 768
-    seed: int = 42
-
-    def __post_init__(self) -> None:
-        for field, value in asdict(self).items():
-            minimum = 0 if field in ("wikisql_examples", "warmup_steps", "seed") else 1
-            if isinstance(value, int) and value < minimum:
-                raise ValueError(f"{field} must be at least {minimum}, got {value}")
-        if not 0 < self.learning_rate < 1:
-            raise ValueError(f"learning_rate must be in (0, 1), got {self.learning_rate}")
-        if self.batch_size % self.micro_batch_size:
-            raise ValueError(
-                f"batch_size must be a multiple of micro_batch_size, got {self.batch_size} and {self.micro_batch_size}"
-            )
-
-
-def collect_examples(data: Path, recipe: Recipe) -> tuple[list[Example], list[Example]]:
-    """Returns (training, held out): Spider with paraphrases and a part of WikiSQL; held out are whole databases.
-
-    WikiSQL questions with two conditions or more are preferred: they are the harder third.
-    """
-    rng = random.Random(recipe.seed)
-    spider, _ = split_spider(data, paraphrases=True)
-    _, held_out = split_spider(data)
-    wikisql = load_wikisql(data, "train")
-    hard = [example for example in wikisql if " AND " in example.sql]
-    chosen = sample(hard, recipe.wikisql_examples * 2 // 3, rng)
-    chosen += sample(wikisql, recipe.wikisql_examples - len(chosen), rng)
-    training = spider + [rename_table(example, rng) for example in chosen]
-    return training, sample(held_out, recipe.held_out_examples, random.Random(SPLIT_SEED))
-
-
-class StepSortedTrainer(Trainer):
-    """A Trainer whose micro-batches hold examples of like length; see `SortedWithinSteps`."""
-
-    def _get_train_sampler(self, train_dataset: Any = None) -> SortedWithinSteps:
-        step_size = self.args.per_device_train_batch_size * self.args.gradient_accumulation_steps
-        return SortedWithinSteps(self.train_dataset.lengths(), step_size, self.args.seed)
-
-
-def build_trainer(recipe: Recipe, base: BaseModel, data: Path, output: Path) -> Trainer:
-    """Returns a Trainer over the adapted model, ready to train."""
-    set_seed(recipe.seed)
-    tokenizer = AutoTokenizer.from_pretrained(base.source)
-    training, held_out = collect_examples(data, recipe)
-    train_set = EncodedExamples(tokenizer, training, recipe.max_length)
-    eval_set = EncodedExamples(tokenizer, held_out, recipe.max_length)
-    print(f"{len(train_set):,} examples to train on, {len(eval_set):,} held out, {train_set.dropped} too long")
-    return StepSortedTrainer(
-        model=_adapted_model(base, recipe),
-        args=_training_arguments(recipe, output),
-        train_dataset=train_set,
-        eval_dataset=eval_set,
-        data_collator=PadRight(tokenizer.pad_token_id),
-        processing_class=tokenizer,
-        callbacks=[PublishableCheckpoint(base.canonical_name)],
-    )
-
-
-def _adapted_model(base: BaseModel, recipe: Recipe) -> Any:
-    # Weights and optimizer in float32, also where autocast computes in bfloat16: steps of 1e-3 are lost in 8 bits.
-    model = AutoModelForCausalLM.from_pretrained(base.source, dtype=torch.float32)
-    return get_peft_model(
-        model,
-        LoraConfig(
-            r=recipe.rank, lora_alpha=recipe.alpha, target_modules=list(ALL_LINEAR_LAYERS), task_type="CAUSAL_LM"
-        ),
-    )
-
-
-def _training_arguments(recipe: Recipe, output: Path) -> TrainingArguments:
-    on_gpu = torch.cuda.is_available()
-    return TrainingArguments(
-        output_dir=str(output),
-        max_steps=recipe.max_steps,
-        learning_rate=recipe.learning_rate,
-        lr_scheduler_type="cosine",
-        warmup_steps=recipe.warmup_steps,
-        per_device_train_batch_size=recipe.micro_batch_size,
-        per_device_eval_batch_size=recipe.micro_batch_size,
-        gradient_accumulation_steps=recipe.batch_size // recipe.micro_batch_size,
-        bf16=on_gpu,
-        use_cpu=not on_gpu,
-        logging_steps=1,
-        eval_strategy="steps",
-        eval_steps=25,
-        save_steps=25,
-        save_total_limit=1,
-        report_to="none",
-        seed=recipe.seed,
-    )
+from text_to_sql.data.files import SPIDER_FILE, WIKISQL_FILE
+from text_to_sql.training.checkpoint import TRAINING_RECORD
+from text_to_sql.training.collection import collect_examples
+from text_to_sql.training.recipe import Recipe
+from text_to_sql.training.trainer import build_trainer
 
 
 def train(recipe: Recipe, data: Path, output: Path, *, resume: bool = False) -> Path:
@@ -166,7 +39,8 @@ def train(recipe: Recipe, data: Path, output: Path, *, resume: bool = False) -> 
     if resume and not last:
         raise FileNotFoundError(f"There is no checkpoint in {output} to resume from: leave out --resume.")
     base = resolve_base_model(recipe.base_model)
-    trainer = build_trainer(recipe, base, data, output)
+    training, held_out = collect_examples(data, recipe)
+    trainer = build_trainer(recipe, base, training, held_out, output)
     trainer.train(resume_from_checkpoint=last)
     checkpoint = output / f"checkpoint-{recipe.max_steps}"
     _write_record(checkpoint, recipe, base, data, trainer)

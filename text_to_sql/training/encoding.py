@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch.utils.data import Dataset, Sampler
 
-from text_to_sql.data import Example
+from text_to_sql.data.example import Example
 from text_to_sql.prompt import build_messages
 
 # The label that torch's cross entropy leaves out of the loss.
@@ -24,7 +24,10 @@ def encode_example(tokenizer: Any, example: Example) -> Encoded:
     position: pad and end token are the same id here, and a mask by id would leave the end untrained.
     """
     prompt = tokenizer.apply_chat_template(
-        build_messages(example.schema, example.question), add_generation_prompt=True, tokenize=True, return_dict=False
+        build_messages(example.schema, example.question, example.values),
+        add_generation_prompt=True,
+        tokenize=True,
+        return_dict=False,
     )
     answer = [*tokenizer.encode(example.sql, add_special_tokens=False), tokenizer.eos_token_id]
     return {"input_ids": [*prompt, *answer], "labels": [IGNORED_LABEL] * len(prompt) + answer}
@@ -94,7 +97,10 @@ class PadRight:
     pad_token_id: int
 
     def __call__(self, rows: Sequence[Encoded]) -> dict[str, torch.Tensor]:
-        """Returns `input_ids`, `attention_mask` and `labels`, each (rows, longest)."""
+        """Returns `input_ids` and `labels`, each (rows, longest).
+
+        There is no attention mask: rows are padded at their end, which causal attention cannot see from before it.
+        """
         longest = max(len(row["input_ids"]) for row in rows)
 
         def padded(values: list[int], fill: int) -> list[int]:
@@ -102,6 +108,5 @@ class PadRight:
 
         return {
             "input_ids": torch.tensor([padded(row["input_ids"], self.pad_token_id) for row in rows]),
-            "attention_mask": torch.tensor([padded([1] * len(row["input_ids"]), 0) for row in rows]),
             "labels": torch.tensor([padded(row["labels"], IGNORED_LABEL) for row in rows]),
         }

@@ -1,0 +1,1 @@
+"""Makes the LoRA adapter that writes SQL: what it is trained on, and how."""

@@ -1,0 +1,53 @@
+"""Everything that decides what is learnt."""
+
+from dataclasses import asdict, dataclass
+
+from inference.bundled_model import BUNDLED_MODEL
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Everything that decides what is learnt.
+
+    Attributes:
+        batch_size: examples an optimizer step; `micro_batch_size` of them at a time.
+        spider_passes: how often each question and paraphrase of Spider occurs, each time in another form.
+        wikisql_examples: how many of WikiSQL's 49,181 training questions join them.
+        generated_examples: how many questions of the project's own generator join them.
+        held_out_examples: how many held-out questions the validation loss is taken over.
+        max_length: longer examples (prompt, SQL and end token) are left out.
+    """
+
+    base_model: str = BUNDLED_MODEL
+    max_steps: int = 100
+    rank: int = 64
+    alpha: int = 64
+    dropout: float = 0.0
+    learning_rate: float = 3e-3
+    weight_decay: float = 0.0
+    warmup_steps: int = 8
+    batch_size: int = 512
+    micro_batch_size: int = 128
+    spider_passes: int = 2
+    wikisql_examples: int = 12_000
+    generated_examples: int = 0
+    held_out_examples: int = 512
+    max_length: int = 768
+    seed: int = 42
+
+    def __post_init__(self) -> None:
+        zero_allowed = ("spider_passes", "wikisql_examples", "generated_examples", "warmup_steps", "seed")
+        for field, value in asdict(self).items():
+            minimum = 0 if field in zero_allowed else 1
+            if isinstance(value, int) and value < minimum:
+                raise ValueError(f"{field} must be at least {minimum}, got {value}")
+        for field in ("learning_rate", "dropout", "weight_decay"):
+            value = getattr(self, field)
+            if not 0 <= value < 1:
+                raise ValueError(f"{field} must be in [0, 1), got {value}")
+        if self.batch_size % self.micro_batch_size:
+            raise ValueError(
+                f"batch_size must be a multiple of micro_batch_size, got {self.batch_size} and {self.micro_batch_size}"
+            )
+        if not self.spider_passes + self.wikisql_examples + self.generated_examples:
+            raise ValueError("spider_passes, wikisql_examples and generated_examples are all 0: there is no data")

@@ -1,0 +1,108 @@
+"""The Trainer of the adapter: micro-batches of like length, and logits only where there is something to learn."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainingArguments, set_seed
+
+from inference.base_model import BaseModel
+from text_to_sql.data.example import Example
+from text_to_sql.training.checkpoint import PublishableCheckpoint
+from text_to_sql.training.encoding import IGNORED_LABEL, EncodedExamples, PadRight, SortedWithinSteps
+from text_to_sql.training.recipe import Recipe
+
+ALL_LINEAR_LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+
+class SQLTrainer(Trainer):
+    """A Trainer whose micro-batches hold examples of like length, and whose loss leaves the prompts out early.
+
+    Logits are 49,152 numbers a token: those of prompts, five sixths of all, would be computed to be thrown away.
+    """
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> SortedWithinSteps:
+        step_size = self.args.per_device_train_batch_size * self.args.gradient_accumulation_steps
+        return SortedWithinSteps(self.train_dataset.lengths(), step_size, self.args.seed)
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, torch.Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> Any:
+        """Returns the cross entropy of SQL and end tokens, in nats a token of the whole optimizer step."""
+        base = self.accelerator.unwrap_model(model).get_base_model()
+        hidden = base.get_decoder()(input_ids=inputs["input_ids"], use_cache=False).last_hidden_state
+        targets = inputs["labels"][:, 1:]
+        learnt = targets != IGNORED_LABEL
+        logits = base.get_output_embeddings()(hidden[:, :-1][learnt]).float()
+        total = torch.nn.functional.cross_entropy(logits, targets[learnt], reduction="sum")
+        loss = total / (learnt.sum() if num_items_in_batch is None else num_items_in_batch)
+        return (loss, {"loss": loss}) if return_outputs else loss
+
+
+def build_trainer(
+    recipe: Recipe, base: BaseModel, training: list[Example], held_out: list[Example], output: Path
+) -> SQLTrainer:
+    """Returns a Trainer over the adapted model, ready to train."""
+    set_seed(recipe.seed)
+    tokenizer = AutoTokenizer.from_pretrained(base.source)
+    train_set = EncodedExamples(tokenizer, training, recipe.max_length)
+    eval_set = EncodedExamples(tokenizer, held_out, recipe.max_length)
+    print(f"{len(train_set):,} examples to train on, {len(eval_set):,} held out, {train_set.dropped} too long")
+    return SQLTrainer(
+        model=adapted_model(base, recipe),
+        args=_training_arguments(recipe, output),
+        train_dataset=train_set,
+        eval_dataset=eval_set,
+        data_collator=PadRight(tokenizer.pad_token_id),
+        processing_class=tokenizer,
+        callbacks=[PublishableCheckpoint(base.canonical_name)],
+    )
+
+
+def adapted_model(base: BaseModel, recipe: Recipe) -> PeftModel:
+    """Returns the base with an untrained adapter.
+
+    Weights and optimizer are float32, also where autocast computes in bfloat16: steps of 1e-3 are lost in 8 bits.
+    """
+    model = AutoModelForCausalLM.from_pretrained(base.source, dtype=torch.float32)
+    return get_peft_model(
+        model,
+        LoraConfig(
+            r=recipe.rank,
+            lora_alpha=recipe.alpha,
+            lora_dropout=recipe.dropout,
+            target_modules=list(ALL_LINEAR_LAYERS),
+            task_type="CAUSAL_LM",
+        ),
+    )
+
+
+def _training_arguments(recipe: Recipe, output: Path) -> TrainingArguments:
+    on_gpu = torch.cuda.is_available()
+    return TrainingArguments(
+        output_dir=str(output),
+        max_steps=recipe.max_steps,
+        learning_rate=recipe.learning_rate,
+        weight_decay=recipe.weight_decay,
+        lr_scheduler_type="cosine",
+        warmup_steps=recipe.warmup_steps,
+        per_device_train_batch_size=recipe.micro_batch_size,
+        per_device_eval_batch_size=recipe.micro_batch_size,
+        gradient_accumulation_steps=recipe.batch_size // recipe.micro_batch_size,
+        bf16=on_gpu,
+        use_cpu=not on_gpu,
+        logging_steps=1,
+        eval_strategy="steps",
+        eval_steps=25,
+        save_steps=25,
+        save_total_limit=1,
+        report_to="none",
+        remove_unused_columns=False,
+        prediction_loss_only=True,
+        seed=recipe.seed,
+    )

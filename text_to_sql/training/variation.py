@@ -1,0 +1,59 @@
+"""Shows each example in the varied forms that real databases have: keys or none, any order, cells that mislead."""
+
+import random
+import re
+from dataclasses import replace
+
+import sqlglot
+from sqlglot import exp
+
+from text_to_sql.data.example import Example
+from text_to_sql.foreign_keys import guessed_keys
+from text_to_sql.pruning import prune_schema
+from text_to_sql.schema import Schema
+from text_to_sql.values import ValueMatch
+
+# Some 700 tokens of names and commas; longer schemas are pruned as they are at inference.
+MAX_SCHEMA_CHARACTERS = 2_200
+_WORD = re.compile(r"[A-Za-z]{3,}")
+
+_NO_KEYS, _GUESSED_KEYS = 0.1, 0.35
+_SHUFFLED_TABLES = 0.3
+_HIDDEN_VALUES = 0.15
+_MISLEADING_VALUE = 0.15
+
+
+def vary(example: Example, rng: random.Random) -> Example:
+    """Returns the example with its schema and values in one of the forms that inference meets."""
+    schema = _vary_keys(example.schema, rng)
+    if rng.random() < _SHUFFLED_TABLES:
+        schema = replace(schema, tables=tuple(rng.sample(schema.tables, len(schema.tables))))
+    gold_tables = {table.name for table in sqlglot.parse_one(example.sql, read="sqlite").find_all(exp.Table)}
+    schema = prune_schema(schema, example.question, example.values, _fits, gold_tables)
+    return replace(example, schema=schema, values=_vary_values(example, schema, rng))
+
+
+def _fits(schema: Schema) -> bool:
+    return len(schema.render()) <= MAX_SCHEMA_CHARACTERS
+
+
+def _vary_keys(schema: Schema, rng: random.Random) -> Schema:
+    draw = rng.random()
+    if draw < _NO_KEYS:
+        return replace(schema, foreign_keys=())
+    if draw < _NO_KEYS + _GUESSED_KEYS:
+        return replace(schema, foreign_keys=guessed_keys(schema.tables))
+    return schema
+
+
+def _vary_values(example: Example, schema: Schema, rng: random.Random) -> tuple[ValueMatch, ...]:
+    """Hides all values now and then, since a cell may be spelt otherwise, and adds one that is not meant."""
+    values = [] if rng.random() < _HIDDEN_VALUES else list(example.values)
+    words = _WORD.findall(example.question)
+    columns = [
+        (table.name, column.name) for table in schema.tables for column in table.columns if column.type == "text"
+    ]
+    if words and columns and rng.random() < _MISLEADING_VALUE:
+        values.insert(rng.randint(0, len(values)), ValueMatch(*rng.choice(columns), rng.choice(words)))
+    names = schema.table_names
+    return tuple(match for match in values if match.table.lower() in names)

@@ -1,0 +1,83 @@
+"""Which cells of a database a question names: `Germany` is a value of `authors.country`.
+
+A small model cannot know in which column a word of the question stands, nor how the cell is spelt; the database does.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+MOST_MATCHES = 6
+_WORD = re.compile(r"\w+")
+# Cells such as these stand in questions without being meant.
+_STOP_WORDS = frozenset(
+    "a all an and any are as at be by do each for from has have how i id in is it list me more most name no not of on "  # noqa: SIM905
+    "one or other show than that the their them there to type was what when where which who with year yes".split()
+)
+_LONGEST_VALUE_WORDS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class ValueMatch:
+    """A cell that a question names.
+
+    Attributes:
+        table: name of its table.
+        column: name of its column.
+        value: the cell, as the database spells it.
+    """
+
+    table: str
+    column: str
+    value: str
+
+
+class ValueIndex:
+    """Finds the texts of a database that occur in a question, whatever their case.
+
+    Args:
+        texts: the texts of each (table, column).
+    """
+
+    def __init__(self, texts: Mapping[tuple[str, str], Iterable[str]]) -> None:
+        self._matches: dict[tuple[str, ...], list[ValueMatch]] = defaultdict(list)
+        for (table, column), values in texts.items():
+            for value in values:
+                words = _words(value)
+                if 0 < len(words) <= _LONGEST_VALUE_WORDS and value.isprintable():
+                    self._matches[words].append(ValueMatch(table, column, value))
+        self._longest = max(map(len, self._matches), default=0)
+
+    def matches(self, question: str) -> tuple[ValueMatch, ...]:
+        """Returns the cells that the question names, in its order; of overlapping ones the longest.
+
+        At most `MOST_MATCHES`; the same text may stand in several columns.
+        """
+        words = [match[0] for match in _WORD.finditer(question)]
+        found: dict[ValueMatch, None] = {}
+        start = 0
+        while start < len(words):
+            length, matches = self._longest_from(words, start)
+            found.update(dict.fromkeys(matches))
+            start += max(1, length)
+        return tuple(found)[:MOST_MATCHES]
+
+    def _longest_from(self, words: list[str], start: int) -> tuple[int, list[ValueMatch]]:
+        for length in range(min(self._longest, len(words) - start), 0, -1):
+            spelt = words[start : start + length]
+            matches = self._matches.get(tuple(word.lower() for word in spelt))
+            if matches and (length > 1 or _is_telling(spelt[0], matches)):
+                return length, matches
+        return 0, []
+
+
+def _is_telling(word: str, matches: list[ValueMatch]) -> bool:
+    """Whether a single word is likely meant as a cell; one letter only in the cell's own case."""
+    if len(word) == 1:
+        return word.isalpha() and word not in {"a", "I"} and any(match.value == word for match in matches)
+    return word.lower() not in _STOP_WORDS
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(match[0].lower() for match in _WORD.finditer(text))
