@@ -240,3 +240,22 @@ def test_no_step_of_many_requests_needs_the_reference(work: Work, num_blocks: in
     assert (totals.num_preemptions > 100) == preempts
     assert work.calls["_reference_step"] == 0
     assert work.calls["_regular_step"] > 0
+
+
+def test_clients_that_give_up_before_the_first_token_are_no_livelock() -> None:
+    # A prompt takes 38 steps of a millisecond; each client waits for 36 of them, and 3,600 steps bring no token.
+    config = SchedulerConfig(num_blocks=11, block_size=4, max_num_seqs=1, max_num_batched_tokens=1, max_model_len=40)
+    trace = [
+        TraceRequest(
+            f"{index:02}",
+            (Segment(f"{index}", 38),),
+            Segment(f"{index}/answer", 2),
+            arrival_time=0.036 * index,
+            abort_time=0.036 * (index + 1),
+        )
+        for index in range(100)
+    ]
+    drawn = Workload(config, trace, CostModel(step_ps=10**9), None, None)
+    result, events = _run(drawn, leap=True)
+    assert (result.totals.num_finished, result.totals.num_aborted, result.totals.num_steps) == (0, 100, 3600)
+    assert (result, events) == _run(drawn, leap=False)
