@@ -6,33 +6,6 @@ from pathlib import Path
 import pytest
 
 from paged_sim.__main__ import COMMANDS, main
-from paged_sim.paper.published import MEMORY_SHARES, ORCA_POW2, VLLM
-
-
-def test_waste_prints_figure_2_as_json(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["waste", "--requests", "2000", "--json"]) == 0
-    rows = {row.pop("system"): row for row in json.loads(capsys.readouterr().out)}
-    assert list(rows) == ["orca_max", "orca_pow2", "orca_oracle", "vllm"]
-    for row, printed in zip(rows.values(), MEMORY_SHARES.values(), strict=True):
-        assert list(row) == ["used", "reserved", "internal", "external"]
-        assert sum(row.values()) == pytest.approx(100)
-        # Pow2 depends most on the spread of the lengths, which the paper does not print.
-        points = 6 if printed is MEMORY_SHARES[ORCA_POW2] else 3
-        assert row["used"] == pytest.approx(printed.token_states, abs=points)
-        assert row["reserved"] == pytest.approx(printed.reservation or 0, abs=points)
-        if printed is MEMORY_SHARES[VLLM]:
-            # The figure prints the two as one.
-            assert row["internal"] + row["external"] == pytest.approx(printed.external, abs=points)
-        else:
-            assert row["internal"] == pytest.approx(printed.internal or 0, abs=points)
-            assert row["external"] == pytest.approx(printed.external, abs=points)
-
-
-def test_waste_prints_the_papers_values_beside_its_own(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["waste", "--requests", "400"]) == 0
-    output = capsys.readouterr().out
-    for printed in ("(20.4)", "(57.3)", "(41.6)", "(38.2)", "(96.3)", "(30.4)"):
-        assert printed in output
 
 
 def test_simulate_gives_a_run_for_each_rate(capsys: pytest.CaptureFixture[str]) -> None:
