@@ -44,11 +44,6 @@ def test_a_trace_is_made_described_and_simulated(tmp_path: Path, capsys: pytest.
     assert run["totals"]["prefix_cache"]["hits"] > 0
 
 
-def test_the_shipped_workloads_are_named(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["trace", "--list"]) == 0
-    assert "sharegpt" in capsys.readouterr().out
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -70,6 +65,11 @@ def test_the_shipped_workloads_are_named(capsys: pytest.CaptureFixture[str]) -> 
         (["trace", "--output", "/nowhere/a.jsonl"], "/nowhere/a.jsonl cannot be written: there is no folder /nowhere."),
         (["trace", "--requests", "0"], "num_requests must be an integer of at least 1, got 0"),
         (["waste", "--requests", "5"], "--requests must be an integer of at least 100, got 5"),
+        (["waste", "--seed", "-1"], "--seed must be an integer of at least 0, got -1"),
+        (
+            ["waste", "--all", "--json"],
+            "--all and --json exclude each other: the JSON document is the list of Figure 2",
+        ),
         (["size"], "--model is missing"),
     ],
 )
