@@ -225,9 +225,11 @@ def test_bad_calls_are_refused_and_change_nothing() -> None:
     early = "schedule() must be called after update() of the step before, got 'a call before it'"
     refused(target, early, target.schedule)
     target.update(decided, {"a": 7})
-    refused(target, "child_id must be unused among unfinished requests, got 'a'", target.fork, "a", "a", 1)
-    refused(target, "request_id must be a non-empty text, got ''", target.fork, "a", "", 1)
-    refused(target, "prompt_token_ids must be numbers in [0, 2**32), got -1", target.fork, "a", "b", -1)
+    for child_id in ("a", "", None, ["b"]):
+        text = f"child_id must be a non-empty text, unused among unfinished requests, got {child_id!r}"
+        refused(target, text, target.fork, "a", child_id, 1)
+    for token_id in (-1, 2**32, None):
+        refused(target, f"token_id must be numbers in [0, 2**32), got {token_id}", target.fork, "a", "b", token_id)
     target.fork("a", "b", 1)
     refused(target, "running requests must be below max_num_seqs (2), got 2", target.fork, "a", "c", 1)
     refused(target, "request_id must be that of an unfinished request, got 'c'", target.abort, "c")
