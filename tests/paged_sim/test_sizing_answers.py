@@ -107,7 +107,7 @@ def test_all_answers_about_a_device_carry_its_numbers() -> None:
 @pytest.mark.parametrize(
     ("name", "options", "parts"),
     [
-        # 125 blocks, the last of them for 6 tokens, of 12 layers x 16 tokens x 2 x 768 x 2 bytes; 125,239,296 weights of 2 bytes.
+        # 125 blocks, the last of them for 6 tokens, of 12 layers x 16 tokens x 2 x 768 x 2 bytes; 125,239,296 weights.
         ("OPT-125m", {}, ["238.88 MiB for weights", "19.85 GiB for keys and values", "needs 70.31 MiB of the last"]),
         # A quarter of 28 layers x 16 tokens x 2 x 4 KV heads x 128 x 2 bytes, and of 7,615,616,512 weights.
         (
