@@ -21,7 +21,7 @@ class SharingReport:
     @property
     def peak(self) -> BlockUse:
         """The step with the most blocks in memory, the first of several."""
-        return max(self.steps)
+        return max(self.steps, key=lambda step: step.with_sharing)
 
     @property
     def saved(self) -> float:

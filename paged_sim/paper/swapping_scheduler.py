@@ -7,7 +7,7 @@ from functools import partial
 from paged_sim.checks import require
 from paged_sim.paper.preemption_records import BlockMoves, PreemptionCounts
 from paged_sim.paper.swapping import SwappingKVCacheManager
-from paged_sim.request import Request, RequestStatus
+from paged_sim.request import Request, RequestStatus, require_token_id
 from paged_sim.scheduler import Scheduler, SchedulerStep
 from paged_sim.scheduler_config import SchedulerConfig
 
@@ -51,21 +51,23 @@ class SwappingScheduler(Scheduler):
 
         Args:
             parent_id: the request to continue.
-            child_id: unused among unfinished requests.
-            token_id: the child's token in place of the parent's last one.
+            child_id: a non-empty text, unused among unfinished requests.
+            token_id: the child's token in place of the parent's last one, a number in [0, 2**32).
 
         Returns:
             The child, which may get as many more tokens as the parent.
 
         Raises:
-            ValueError: the parent is in another state, the child's id is used, or as many requests run as may; nothing
-                has changed.
+            ValueError: the parent is in another state, the child's id or token is not as above, or as many requests run
+                as may; nothing has changed.
         """
         parent = next((request for request in self.running if request.request_id == parent_id), None)
         rule = "that of a running request of which only the sampled token is not computed"
         require(parent is not None and _has_sampled(parent), "parent_id", rule, parent_id)
+        is_free = isinstance(child_id, str) and child_id != "" and child_id not in self.requests
+        require(is_free, "child_id", "a non-empty text, unused among unfinished requests", child_id)
+        require_token_id("token_id", token_id)
         child = _child(parent, child_id, token_id)
-        require(child_id not in self.requests, "child_id", "unused among unfinished requests", child_id)
         limit = self.config.max_num_seqs
         require(len(self.running) < limit, "running requests", f"below max_num_seqs ({limit})", len(self.running))
         last_of_group = self.manager.group(parent)[-1]

@@ -8,21 +8,6 @@ import pytest
 from paged_sim.__main__ import COMMANDS, main
 
 
-def test_waste_prints_figure_2_as_json(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["waste", "--requests", "400", "--json"]) == 0
-    rows = json.loads(capsys.readouterr().out)
-    assert [row["system"] for row in rows] == ["orca_max", "orca_pow2", "orca_oracle", "vllm"]
-    for row in rows:
-        assert sum(row[name] for name in ("used", "reserved", "internal", "external")) == pytest.approx(100)
-
-
-def test_waste_prints_the_papers_values_beside_its_own(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["waste", "--requests", "400"]) == 0
-    output = capsys.readouterr().out
-    for printed in ("(20.4)", "(57.3)", "(41.6)", "(38.2)", "(96.3)", "(30.4)"):
-        assert printed in output
-
-
 def test_simulate_gives_a_run_for_each_rate(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["simulate", "--requests", "60", "--rate", "2", "50", "--json"]) == 0
     runs = json.loads(capsys.readouterr().out)["runs"]
@@ -59,11 +44,6 @@ def test_a_trace_is_made_described_and_simulated(tmp_path: Path, capsys: pytest.
     assert run["totals"]["prefix_cache"]["hits"] > 0
 
 
-def test_the_shipped_workloads_are_named(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["trace", "--list"]) == 0
-    assert "sharegpt" in capsys.readouterr().out
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -85,6 +65,11 @@ def test_the_shipped_workloads_are_named(capsys: pytest.CaptureFixture[str]) -> 
         (["trace", "--output", "/nowhere/a.jsonl"], "/nowhere/a.jsonl cannot be written: there is no folder /nowhere."),
         (["trace", "--requests", "0"], "num_requests must be an integer of at least 1, got 0"),
         (["waste", "--requests", "5"], "--requests must be an integer of at least 100, got 5"),
+        (["waste", "--seed", "-1"], "--seed must be an integer of at least 0, got -1"),
+        (
+            ["waste", "--all", "--json"],
+            "--all and --json exclude each other: the JSON document is the list of Figure 2",
+        ),
         (["size"], "--model is missing"),
     ],
 )

@@ -12,8 +12,42 @@ from paged_sim.simulation.devices import DEVICES, Device, find_device
 PLAIN = {"name": "x", "bytes_per_s": 1e12, "flops_per_s": 1e14, "step_overhead_s": 1e-3}
 
 
-def test_presets_are_found_whatever_their_case() -> None:
-    assert find_device("h200") is DEVICES["H200"]
+# 80 % of the bandwidth and 60 % of the dense 16-bit rate of NVIDIA's data sheets: 1.555, 2.039, 3.35, 4.8 and 0.3 TB/s,
+# 312, 312, 989, 989 and 121 TFLOP/s.
+REACHED = {
+    "A100-40GB": (1.244e12, 187.2e12),
+    "A100-80GB": (1.6312e12, 187.2e12),
+    "H100": (2.68e12, 593.4e12),
+    "H200": (3.84e12, 593.4e12),
+    "L4": (0.24e12, 72.6e12),
+}
+
+
+@pytest.mark.parametrize("name", REACHED)
+def test_presets_reach_a_share_of_their_data_sheets(name: str) -> None:
+    device = find_device(name)
+    assert device.name == name
+    assert (device.bytes_per_s, device.flops_per_s) == pytest.approx(REACHED[name])
+    # A millisecond a step and five microseconds a sequence.
+    assert (device.step_overhead_s, device.seq_overhead_s) == (0.001, 0.000005)
+
+
+def test_there_are_no_other_presets() -> None:
+    assert list(DEVICES) == list(REACHED)
+
+
+@pytest.mark.parametrize("name", ["h200", "H200", "a100-80gb"])
+def test_presets_are_found_whatever_their_case(name: str) -> None:
+    assert find_device(name).name == name.upper()
+
+
+def test_a_decode_step_of_a_preset_by_hand() -> None:
+    # 8 billion weights of 2 bytes and 10,000 tokens of 128 KiB at 2.68 TB/s, 64 sequences: 1 + 5.970 + 0.489 + 0.32 ms.
+    cost = DEVICES["H100"].cost_model(num_parameters=8 * 10**9, kv_bytes_per_token=2**17, attention_width=32 * 4096)
+    assert cost.step_time_ps(64, 64, 10_000, 10_000) / 1e9 == pytest.approx(7.779, abs=0.001)
+    # A prompt of 8,192 tokens is limited by 593.4 TFLOP/s: 220.9 ms for the weights, 29.6 ms for its pairs.
+    pairs = 8192 * 8193 // 2
+    assert cost.step_time_ps(8192, 1, 8192, pairs) / 1e9 == pytest.approx(1 + 0.005 + 220.88 + 29.65, abs=0.02)
 
 
 def test_a_record_gives_a_device(tmp_path: Path) -> None:

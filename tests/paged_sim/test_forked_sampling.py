@@ -11,6 +11,7 @@ from paged_sim.paper.beam_search import Beam, beam_search
 from paged_sim.paper.forking import BlockUse
 from paged_sim.paper.parallel_sampling import sample_in_parallel
 from paged_sim.paper.shared_tables import SharedTables
+from paged_sim.paper.sharing_report import SharingReport
 
 VOCABULARY = 6
 
@@ -28,6 +29,20 @@ def test_samples_share_the_prompt() -> None:
     assert report.steps == (BlockUse(2, 6), BlockUse(3, 4), BlockUse(3, 4), BlockUse(5, 6))
     assert report.peak == BlockUse(5, 6)
     assert report.saved == pytest.approx(1 - 13 / 20)
+
+
+def test_the_peak_is_passed_when_answers_end() -> None:
+    # Two of three answers end after their second token; the third goes on alone.
+    report = sample_in_parallel(range(6), [[1, 2], [3, 4], [5, 6, 7, 8]], block_size=4)
+    assert report.num_copies == 2
+    assert report.steps == (BlockUse(2, 6), BlockUse(4, 6), BlockUse(2, 2), BlockUse(3, 3))
+    assert report.peak == BlockUse(4, 6)
+    assert report.saved == pytest.approx(1 - 11 / 17)
+
+
+def test_of_several_peaks_the_first_counts() -> None:
+    report = SharingReport((BlockUse(2, 6), BlockUse(4, 5), BlockUse(4, 8), BlockUse(3, 9)), num_copies=0)
+    assert report.peak == BlockUse(4, 5)
 
 
 def test_one_sample_shares_nothing() -> None:

@@ -1,6 +1,7 @@
 """Leaping gives the decisions, statistics and times of the step-by-step run, for any workload."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
@@ -11,9 +12,11 @@ from hypothesis import strategies as st
 
 from paged_sim import SchedulerConfig
 from paged_sim.simulation.cost_model import CostModel
+from paged_sim.simulation.leaping import LeapingRun
 from paged_sim.simulation.run import Event, LivelockError, Recording
 from paged_sim.simulation.simulate import SimulationResult, simulate
 from paged_sim.workload.trace import Segment, TraceRequest, request_of_lengths
+from paged_sim.workload.workloads import workload
 
 
 @dataclass
@@ -185,3 +188,74 @@ def test_requests_that_preempt_one_another_for_ever_are_an_error(leap: bool) -> 
     ]
     with pytest.raises(LivelockError, match="13 requests preempted one another for 1049 steps without a new token"):
         simulate(trace, config, leap=leap)
+
+
+@dataclass
+class Work:
+    """What each way of advancing did: how often, and how many tokens."""
+
+    calls: Counter[str] = field(default_factory=Counter)
+    tokens: Counter[str] = field(default_factory=Counter)
+
+    def counted(self, way: str, advance: Callable[..., None]) -> Callable[..., None]:
+        def advance_and_count(run: LeapingRun, *arguments: Any) -> None:
+            before = run.totals.num_scheduled_tokens
+            advance(run, *arguments)
+            self.calls[way] += 1
+            self.tokens[way] += run.totals.num_scheduled_tokens - before
+
+        return advance_and_count
+
+
+@pytest.fixture
+def work(monkeypatch: pytest.MonkeyPatch) -> Work:
+    counts = Work()
+    for way in ("_leap", "_regular_step", "_reference_step"):
+        monkeypatch.setattr(LeapingRun, way, counts.counted(way, getattr(LeapingRun, way)))
+    return counts
+
+
+# One run is limited by the requests that may run, one by its blocks, of which the longest request needs 128. A leap
+# ends where a request needs a block, fills one or comes to its end: the more run, the shorter it is.
+@pytest.mark.parametrize(("num_blocks", "max_num_seqs", "tokens", "calls"), [(500, 2, 0.7, 0.4), (140, 16, 0.4, 0.6)])
+@pytest.mark.parametrize("enable_caching", [True, False])
+def test_quiet_steps_are_leapt_over(
+    work: Work, num_blocks: int, max_num_seqs: int, tokens: float, calls: float, enable_caching: bool
+) -> None:
+    trace = list(workload("sharegpt", 100))
+    config = SchedulerConfig(
+        num_blocks=num_blocks, max_num_seqs=max_num_seqs, max_model_len=2048, enable_caching=enable_caching
+    )
+    totals = simulate(trace, config).totals
+    assert work.calls["_reference_step"] == 0
+    assert work.tokens["_leap"] > tokens * sum(request.num_output_tokens for request in trace)
+    assert work.calls.total() < calls * totals.num_steps
+    assert work.tokens.total() == totals.num_scheduled_tokens
+
+
+@pytest.mark.parametrize(("num_blocks", "preempts"), [(400, True), (5000, False)])
+def test_no_step_of_many_requests_needs_the_reference(work: Work, num_blocks: int, preempts: bool) -> None:
+    config = SchedulerConfig(num_blocks=num_blocks, max_num_seqs=128, max_model_len=2048)
+    totals = simulate(workload("sharegpt", 300, rate=10.0), config).totals
+    assert (totals.num_preemptions > 100) == preempts
+    assert work.calls["_reference_step"] == 0
+    assert work.calls["_regular_step"] > 0
+
+
+def test_clients_that_give_up_before_the_first_token_are_no_livelock() -> None:
+    # A prompt takes 38 steps of a millisecond; each client waits for 36 of them, and 3,600 steps bring no token.
+    config = SchedulerConfig(num_blocks=11, block_size=4, max_num_seqs=1, max_num_batched_tokens=1, max_model_len=40)
+    trace = [
+        TraceRequest(
+            f"{index:02}",
+            (Segment(f"{index}", 38),),
+            Segment(f"{index}/answer", 2),
+            arrival_time=0.036 * index,
+            abort_time=0.036 * (index + 1),
+        )
+        for index in range(100)
+    ]
+    drawn = Workload(config, trace, CostModel(step_ps=10**9), None, None)
+    result, events = _run(drawn, leap=True)
+    assert (result.totals.num_finished, result.totals.num_aborted, result.totals.num_steps) == (0, 100, 3600)
+    assert (result, events) == _run(drawn, leap=False)

@@ -28,6 +28,25 @@ def test_new_and_resumed_requests_are_counted_apart() -> None:
     assert stats == PrefixCacheStats(2, 17, 4, 1, 20, 16)
 
 
+@pytest.mark.parametrize("preempted", [False, True])
+@pytest.mark.parametrize(
+    ("num_tokens", "num_hits", "message"),
+    [
+        (-1, 0, "num_tokens must be an integer of at least 0, got -1"),
+        (5, -1, "num_hits must be an integer of at least 0, got -1"),
+        (5, 2.5, "num_hits must be an integer of at least 0, got 2.5"),
+        (True, 0, "num_tokens must be an integer of at least 0, got True"),
+    ],
+)
+def test_bad_numbers_are_refused_and_count_nothing(
+    num_tokens: int, num_hits: int, message: str, preempted: bool
+) -> None:
+    stats = PrefixCacheStats(1, 2, 3, 4, 5, 6)
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        stats.record(num_tokens, num_hits, preempted)
+    assert stats == PrefixCacheStats(1, 2, 3, 4, 5, 6)
+
+
 def test_the_hit_rate_is_that_of_new_requests() -> None:
     stats = PrefixCacheStats()
     assert stats.hit_rate == 0.0

@@ -1,15 +1,18 @@
 """Runs of whole traces: times by hand, clients, errors before work."""
 
+import math
 import re
+from dataclasses import asdict
 
 import pytest
 
 from paged_sim import SchedulerConfig
 from paged_sim.simulation.clients import Clients
 from paged_sim.simulation.cost_model import PS_PER_S, CostModel
-from paged_sim.simulation.latency import latency_summary
+from paged_sim.simulation.latency import Percentiles, latency_summary
 from paged_sim.simulation.outcomes import UNSET
 from paged_sim.simulation.run import Event, Recording
+from paged_sim.simulation.serving import serve
 from paged_sim.simulation.simulate import SimulationResult, check_trace, simulate
 from paged_sim.workload.trace import Segment, TraceRequest, request_of_lengths
 
@@ -38,14 +41,59 @@ def test_latency_is_counted_from_submission(leap: bool) -> None:
     trace = [request_of_lengths(name, 4, 5, arrival_time=0.1) for name in "abc"]
     summary = latency_summary(run(trace, leap))
     # Two run at once; the third waits for the end of step 5.
-    assert summary.queue_s.p50 == 0
-    assert summary.queue_s.mean == pytest.approx(0.005 / 3)
-    assert summary.ttft_s.p99 == pytest.approx(0.006, rel=0.02)
+    # Percentiles lie between two of the three times: 0, 0, 5 ms and 1, 1, 6 ms.
+    assert asdict(summary.queue_s) == pytest.approx({"mean": 0.005 / 3, "p50": 0, "p90": 0.004, "p99": 0.0049})
+    assert asdict(summary.ttft_s) == pytest.approx({"mean": 0.008 / 3, "p50": 0.001, "p90": 0.005, "p99": 0.0059})
     assert summary.tpot_s.mean == pytest.approx(0.001)
     assert summary.e2e_s.mean == pytest.approx((5 + 5 + 10) / 3 / 1000)
     assert summary.normalized_s.mean == pytest.approx((1 + 1 + 2) / 3 / 1000)
     assert (summary.num_finished, summary.duration_s) == (3, 0.11)
+    assert summary.requests_per_s == pytest.approx(3 / 0.11)
     assert summary.output_tokens_per_s == pytest.approx(15 / 0.11)
+
+
+def test_percentiles_by_hand() -> None:
+    # In order of size the 90th percentile is at index 3.6, the 99th at 3.96.
+    found = Percentiles.of([50, 10, 40, 20, 30])
+    assert asdict(found) == pytest.approx({"mean": 30, "p50": 30, "p90": 46, "p99": 49.6})
+
+
+@BOTH
+def test_a_single_token_has_no_time_per_output_token(leap: bool) -> None:
+    single, several = request_of_lengths("a", 4, 1), request_of_lengths("b", 4, 3)
+    both = latency_summary(run([single, several], leap))
+    assert both.num_finished == 2
+    assert asdict(both.tpot_s) == pytest.approx(dict.fromkeys(("mean", "p50", "p90", "p99"), 0.001))
+    alone = latency_summary(run([single], leap))
+    assert all(math.isnan(time) for time in asdict(alone.tpot_s).values())
+    assert alone.e2e_s.mean == pytest.approx(0.001)
+
+
+@BOTH
+def test_aborted_requests_do_not_count_as_served(leap: bool) -> None:
+    given_up = TraceRequest("b", (Segment("b", 4),), Segment("b/answer", 20), abort_time=0.0035)
+    summary = latency_summary(run([request_of_lengths("a", 4, 8), given_up], leap))
+    assert (summary.num_finished, summary.duration_s) == (1, 0.008)
+    assert (summary.requests_per_s, summary.output_tokens_per_s) == (1 / 0.008, 8 / 0.008)
+
+
+@BOTH
+def test_usage_is_a_share_of_the_usable_blocks(leap: bool) -> None:
+    # Of 10 blocks: 4 for the first 16 tokens of a; 5 + 2 with b, which ends; 6 for tokens 21 and 22 of a.
+    trace = [request_of_lengths("a", 20, 3), request_of_lengths("b", 8, 1)]
+    report = serve(trace, CONFIG, CostModel(step_ps=MS), leap=leap)
+    assert report.totals.num_steps == 4
+    assert report.mean_usage == pytest.approx((4 + 7 + 6 + 6) / 4 / 10)
+    assert report.peak_usage == pytest.approx(7 / 10)
+    figures = report.figures()
+    assert (figures["mean_usage"], figures["peak_usage"]) == (report.mean_usage, report.peak_usage)
+    assert figures["totals"]["mean_batch"] == pytest.approx((1 + 2 + 1 + 1) / 4)
+
+
+def test_times_that_do_not_exist_are_none_in_figures() -> None:
+    figures = serve([request_of_lengths("a", 4, 1)], CONFIG, CostModel(step_ps=MS)).figures()
+    assert figures["latency"]["tpot_s"] == {"mean": None, "p50": None, "p90": None, "p99": None}
+    assert figures["latency"]["ttft_s"]["p90"] == pytest.approx(0.001)
 
 
 @BOTH

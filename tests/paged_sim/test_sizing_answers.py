@@ -1,6 +1,7 @@
 """The answers to the questions of users carry the right numbers."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from paged_sim.sizing.capacity_answers import (
     how_many_of_my_requests_fit,
     is_the_prefix_cache_gone,
     which_utilization,
+    why_is_the_device_full,
 )
 from paged_sim.sizing.device_memory import DeviceMemory, weights_per_device
 from paged_sim.sizing.layout_answers import answers_about_layout, issue_22291, what_do_requests_need
@@ -100,6 +102,36 @@ def test_all_answers_about_a_device_carry_its_numbers() -> None:
     assert "this is an upper bound" in texts["Why does a small model fill the device?"]
     assert "max_model_len 2,048 takes 0.014 or more" in texts["Which gpu_memory_utilization?"]
     assert "37,010 blocks of 16 tokens" in texts["Where does the number of blocks come from?"]
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "parts"),
+    [
+        # 125 blocks, the last of them for 6 tokens, of 12 layers x 16 tokens x 2 x 768 x 2 bytes; 125,239,296 weights.
+        ("OPT-125m", {}, ["238.88 MiB for weights", "19.85 GiB for keys and values", "needs 70.31 MiB of the last"]),
+        # A quarter of 28 layers x 16 tokens x 2 x 4 KV heads x 128 x 2 bytes, and of 7,615,616,512 weights.
+        (
+            "Qwen2.5-7B",
+            {"tensor_parallel_size": 4},
+            ["3.55 GiB for weights", "16.53 GiB for keys and values", "needs 27.34 MiB of the last"],
+        ),
+        # Two tables of 125 blocks, 13 layers x 16 tokens x 2 x 4 KV heads x 256 x 2 bytes each.
+        ("gemma-2-2b", {}, ["needs 203.12 MiB of the last"]),
+    ],
+)
+def test_a_full_device_is_explained_by_a_product(name: str, options: dict[str, Any], parts: list[str]) -> None:
+    layout = layout_of(name, **options)
+    device = DeviceMemory(total=24 * GIB, weights=weights_per_device(layout), other=2 * GIB)
+    capacity = KVCacheCapacity(layout=layout, memory=device.kv_cache, max_model_len=1990)
+    text = why_is_the_device_full(capacity, device).text
+    for part in (
+        "0.92 x 24 GiB = 22.08 GiB when it starts",
+        "2 GiB for other uses",
+        "One request of 1,990 tokens",
+        *parts,
+    ):
+        assert part in text
+    assert "upper bound" not in text
 
 
 def test_answers_about_mixed_layers_come_with_mixed_layers_only() -> None:

@@ -165,6 +165,17 @@ def test_a_folder_and_a_file_are_read_and_weights_counted(tmp_path: Path) -> Non
     )
 
 
+def test_weights_that_come_in_a_second_form_are_counted_once(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(LLAMA))
+    for part in (1, 2):
+        (tmp_path / f"consolidated-0000{part}-of-00002.safetensors").write_bytes(bytes(60))
+    # Where there is no other form, it counts.
+    assert load_model_shape(str(tmp_path)).num_parameters == 60
+    (tmp_path / "model-00001-of-00002.safetensors").write_bytes(bytes(100))
+    (tmp_path / "model-00002-of-00002.safetensors").write_bytes(bytes(40))
+    assert load_model_shape(str(tmp_path)).num_parameters == 70
+
+
 def test_weights_of_a_type_that_is_not_known_are_not_counted(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps(LLAMA | {"torch_dtype": None}))
     (tmp_path / "model.safetensors").write_bytes(bytes(100))

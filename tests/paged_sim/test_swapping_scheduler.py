@@ -1,6 +1,9 @@
 """Preemption by swapping: hand-made cases, random runs on real contents, the plain scheduler as a special case."""
 
+import re
 from collections import Counter
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -11,6 +14,7 @@ from tests.differential.lockstep import first_difference, run
 from tests.differential.scenario import scenario
 from tests.differential.simulator_side import SimulatorSide
 from tests.paged_sim.checked_run import CheckedRun
+from tests.paged_sim.core_state import pool_state, scheduler_state
 
 
 def scheduler(num_cpu_blocks: int, **settings: int | bool | float) -> SwappingScheduler:
@@ -193,31 +197,50 @@ def test_reset_makes_swapped_requests_compute_again() -> None:
     finish(target)
 
 
-def test_bad_calls_are_refused() -> None:
+def state(target: SwappingScheduler) -> dict[str, Any]:
+    """Returns all that can be seen of it."""
+    return scheduler_state(target) | {
+        "swapped": [request.request_id for request in target.swapped],
+        "groups": [[member.request_id for member in target.manager.group(r)] for r in target.requests.values()],
+        "cpu": pool_state(target.manager.cpu_pool),
+    }
+
+
+def refused(target: SwappingScheduler, text: str, call: Callable[..., Any], *arguments: Any) -> None:
+    """Requires a ValueError with this text, and that nothing has changed."""
+    before = state(target)
+    with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
+        call(*arguments)
+    assert state(target) == before
+
+
+def test_bad_calls_are_refused_and_change_nothing() -> None:
     target = scheduler(num_cpu_blocks=4, max_num_seqs=2, num_blocks=9)
+    not_forkable = "parent_id must be that of a running request of which only the sampled token is not computed, got "
     add(target, "a", prompt=8, answer=3)
-    with pytest.raises(ValueError, match="parent_id must be that of a running request of which only"):
-        target.fork("a", "b", 1)
-    with pytest.raises(ValueError, match="parent_id must be that of a running request of which only"):
-        target.fork("nobody", "b", 1)
+    refused(target, f"{not_forkable}'a'", target.fork, "a", "b", 1)
+    refused(target, f"{not_forkable}'nobody'", target.fork, "nobody", "b", 1)
     decided = target.schedule()
-    with pytest.raises(ValueError, match="parent_id must be that of a running request of which only"):
-        target.fork("a", "b", 1)
-    with pytest.raises(ValueError, match=r"schedule\(\) must be called after update\(\) of the step before"):
-        target.schedule()
+    refused(target, f"{not_forkable}'a'", target.fork, "a", "b", 1)
+    early = "schedule() must be called after update() of the step before, got 'a call before it'"
+    refused(target, early, target.schedule)
     target.update(decided, {"a": 7})
-    with pytest.raises(ValueError, match="child_id must be unused among unfinished requests, got 'a'"):
-        target.fork("a", "a", 1)
-    with pytest.raises(ValueError, match="request_id must be a non-empty text, got ''"):
-        target.fork("a", "", 1)
-    with pytest.raises(ValueError, match=r"must be numbers in \[0, 2\*\*32\), got -1"):
-        target.fork("a", "b", -1)
+    for child_id in ("a", "", None, ["b"]):
+        text = f"child_id must be a non-empty text, unused among unfinished requests, got {child_id!r}"
+        refused(target, text, target.fork, "a", child_id, 1)
+    for token_id in (-1, 2**32, None):
+        refused(target, f"token_id must be numbers in [0, 2**32), got {token_id}", target.fork, "a", "b", token_id)
     target.fork("a", "b", 1)
-    with pytest.raises(ValueError, match=r"running requests must be below max_num_seqs \(2\), got 2"):
-        target.fork("a", "c", 1)
-    with pytest.raises(ValueError, match="policy must be fcfs"):
+    refused(target, "running requests must be below max_num_seqs (2), got 2", target.fork, "a", "c", 1)
+    refused(target, "request_id must be that of an unfinished request, got 'c'", target.abort, "c")
+    finish(target)
+
+
+def test_bad_settings_are_refused() -> None:
+    text = "policy must be fcfs, the order in which groups are swapped, got 'priority'"
+    with pytest.raises(ValueError, match=f"^{text}$"):
         SwappingScheduler(SchedulerConfig(num_blocks=5, policy="priority"), 4)
-    with pytest.raises(ValueError, match="num_cpu_blocks must be an integer of at least 0"):
+    with pytest.raises(ValueError, match=r"^num_cpu_blocks must be an integer of at least 0, got -1$"):
         scheduler(num_cpu_blocks=-1)
 
 
