@@ -1,4 +1,4 @@
-"""The tables of a database, as the model reads them: one `CREATE TABLE` a line."""
+"""The tables of a database, as the model reads them: the columns of one table a line."""
 
 import re
 import sqlite3
@@ -57,9 +57,9 @@ class Table:
         return tuple(column.name for column in self.columns)
 
     def render(self) -> str:
-        """Returns `CREATE TABLE name (column type, …)`; names that are no plain identifiers are quoted."""
-        columns = ", ".join(f"{quoted(column.name)} {column.type}" for column in self.columns)
-        return f"CREATE TABLE {quoted(self.name)} ({columns})"
+        """Returns `table.column type, …`; names that are no plain identifiers are quoted."""
+        table = quoted(self.name)
+        return ", ".join(f"{table}.{quoted(column.name)} {column.type}" for column in self.columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,10 @@ class Schema:
         return frozenset(table.name.lower() for table in self.tables)
 
     def render(self) -> str:
-        """Returns one `CREATE TABLE` a line with Spider's types, then one `child.column = parent.column` a line."""
+        """Returns the columns of one table a line, then one `child.column = parent.column` a line.
+
+        Names and conditions stand as the model is to write them: a small one copies better than it puts together.
+        """
         return "\n".join([*(table.render() for table in self.tables), *map(_render_key, self.foreign_keys)])
 
 

@@ -21,7 +21,7 @@ from transformers.trainer_utils import get_last_checkpoint
 from inference.base_model import BaseModel, resolve_base_model
 from text_to_sql.data.files import SPIDER_FILE, WIKISQL_FILE
 from text_to_sql.training.checkpoint import TRAINING_RECORD
-from text_to_sql.training.collection import collect_examples
+from text_to_sql.training.collection import collect_packs
 from text_to_sql.training.recipe import Recipe
 from text_to_sql.training.trainer import build_trainer
 
@@ -39,7 +39,7 @@ def train(recipe: Recipe, data: Path, output: Path, *, resume: bool = False) -> 
     if resume and not last:
         raise FileNotFoundError(f"There is no checkpoint in {output} to resume from: leave out --resume.")
     base = resolve_base_model(recipe.base_model)
-    training, held_out = collect_examples(data, recipe)
+    training, held_out = collect_packs(data, recipe)
     trainer = build_trainer(recipe, base, training, held_out, output)
     trainer.train(resume_from_checkpoint=last)
     checkpoint = output / f"checkpoint-{recipe.max_steps}"
@@ -53,7 +53,7 @@ def _write_record(checkpoint: Path, recipe: Recipe, base: BaseModel, data: Path,
         "recipe": asdict(recipe),
         "base_model": base.canonical_name,
         "data": {name: hashlib.sha256((data / name).read_bytes()).hexdigest() for name in (SPIDER_FILE, WIKISQL_FILE)},
-        "examples": {"training": len(trainer.train_dataset), "held_out": len(trainer.eval_dataset)},
+        "examples": {"training": trainer.train_dataset.num_examples, "held_out": trainer.eval_dataset.num_examples},
         "versions": {name: version(name) for name in ("torch", "transformers", "peft")},
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or "CPU",
         "train_runtime_s": next((entry["train_runtime"] for entry in history if "train_runtime" in entry), None),

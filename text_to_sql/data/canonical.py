@@ -1,9 +1,9 @@
 """One spelling for every gold query, so that a small model has one thing to learn and a grammar one thing to allow.
 
-Beyond what sqlglot unifies: no table aliases but where a table occurs twice, columns qualified where there are joins
-and nowhere else, joins in the order in which the columns of SELECT name the tables, plain columns before aggregates.
-A table's name in front of a column also says where the column comes from at the moment when the model writes it; of an
-alias, it would have to know a clause that it has not written yet.
+Beyond what sqlglot unifies: each column has its table's name in front, no table has an alias but where it occurs
+twice, joins follow the columns of SELECT, and plain columns stand before aggregates. The table's name says where a
+column comes from at the moment when the model writes it, in the words of the prompt; of an alias, or of no name at all,
+it would have to know a clause that it has not written yet.
 """
 
 from collections.abc import Iterator, Mapping
@@ -37,7 +37,6 @@ def canonical_sql(sql: str, schema: Schema) -> str:
         _order_columns(scope.expression, tree)
         _order_joins(scope.expression)
         _group_by_selected_table(scope.expression)
-        _drop_needless_qualifiers(scope)
     return tree.sql(dialect="sqlite")
 
 
@@ -75,8 +74,12 @@ def _qualify(scope: Scope, columns: Mapping[str, Mapping[str, str]]) -> None:
                 name for name, table in _tables(around).items() if column.name.lower() in columns[table.name.lower()]
             ]
             if owners:
-                column.set("table", exp.to_identifier(owners[0]))
+                column.set("table", _identifier(_tables(around)[owners[0]].alias_or_name))
                 break
+
+
+def _identifier(name: str) -> exp.Identifier:
+    return exp.to_identifier(name, quoted=quoted(name) != name)
 
 
 def _needless_aliases(scope: Scope, scopes: list[Scope]) -> list[str]:
@@ -107,7 +110,7 @@ def _drop_alias(scope: Scope, alias: str) -> None:
     table.set("alias", None)
     for column in scope.expression.find_all(exp.Column):
         if column.table.lower() == alias:
-            column.set("table", exp.to_identifier(table.name, quoted=quoted(table.name) != table.name))
+            column.set("table", _identifier(table.name))
 
 
 def _order_columns(select: exp.Select, tree: exp.Expression) -> None:
@@ -188,18 +191,3 @@ def _is_plain(join: exp.Join) -> bool:
         and isinstance(on.expression, exp.Column)
         and bool(on.this.table and on.expression.table)
     )
-
-
-def _drop_needless_qualifiers(scope: Scope) -> None:
-    """Leaves unqualified what can only be meant of the one table in FROM."""
-    tables = _tables(scope)
-    if len(tables) != 1 or len(scope.sources) != 1:
-        return
-    [name] = tables
-    for column in _own_columns(scope):
-        if column.table.lower() == name:
-            column.set("table", None)
-    table = tables[name]
-    inner = [column for column in scope.expression.find_all(exp.Column) if column.table.lower() == name]
-    if table.alias and not inner:
-        table.set("alias", None)

@@ -20,6 +20,7 @@ class Example:
         kind: `simple`, `join` or `nested/setop`.
         source: `spider`, `wikisql` or `generator`.
         values: cells of the database that the question names, as the prompt shows them.
+        paraphrased: whether the question is another wording of one that is there too.
     """
 
     database: str
@@ -29,6 +30,7 @@ class Example:
     kind: str
     source: str
     values: tuple[ValueMatch, ...] = ()
+    paraphrased: bool = False
 
 
 def split_by_database(examples: Iterable[Example], held_out: int, seed: int) -> tuple[list[Example], list[Example]]:

@@ -46,7 +46,8 @@ def load_spider(folder: Path, *, paraphrases: bool = False) -> list[Example]:
     def example(row: dict[str, str], question: str) -> Example:
         name = row["db_id"]
         values = indexes[name].matches(question)
-        return Example(name, schemas[name], question, golds[id(row)], row["kind"], "spider", values)
+        paraphrased = question is not row["question"]
+        return Example(name, schemas[name], question, golds[id(row)], row["kind"], "spider", values, paraphrased)
 
     examples = [example(row, row["question"]) for row in rows]
     if paraphrases:
@@ -55,9 +56,10 @@ def load_spider(folder: Path, *, paraphrases: bool = False) -> list[Example]:
     return examples
 
 
-def split_spider(folder: Path, *, paraphrases: bool = False) -> tuple[list[Example], list[Example]]:
-    """Returns Spider's (training, held out) questions; the held-out databases never depend on a recipe."""
-    return split_by_database(load_spider(folder, paraphrases=paraphrases), HELD_OUT_DATABASES, SPLIT_SEED)
+def split_spider(examples: Iterable[Example]) -> tuple[list[Example], list[Example]]:
+    """Returns (training, held out) with whole databases on either side, which never depend on a recipe."""
+    training, held_out = split_by_database(examples, HELD_OUT_DATABASES, SPLIT_SEED)
+    return training, [example for example in held_out if not example.paraphrased]
 
 
 def with_joins_as_keys(schema: Schema, queries: Iterable[str]) -> Schema:

@@ -3,14 +3,15 @@
 import random
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from text_to_sql.data.canonical import canonical_sql
 from text_to_sql.data.example import Example
 from text_to_sql.data.files import WIKISQL_FILE, read_rows
 from text_to_sql.data.gold_values import compared_texts
-from text_to_sql.schema import Schema, Table, parse_schema
+from text_to_sql.schema import Schema, parse_schema
 from text_to_sql.values import ValueIndex, ValueMatch
 
 # Neutral names for WikiSQL's numbered tables: a model that sees `t_1_1000181_1` learns to write such names.
@@ -28,8 +29,15 @@ _TABLE_NAMES = (
 )
 
 
-def load_wikisql(folder: Path, split: str) -> list[Example]:
-    """Loads WikiSQL's questions of one split, `train` or `dev`, each over one table.
+def load_wikisql(folder: Path, split: str, count: int | None = None, seed: int = 0) -> list[Example]:
+    """Loads WikiSQL's questions of one split, each over one table.
+
+    Args:
+        folder: holds `wikisql.jsonl.xz`.
+        split: `train` or `dev`.
+        count: about how many questions: tables are drawn with all of theirs until there are as many. None: all, which
+            takes a minute.
+        seed: what tables are drawn from.
 
     Raises:
         FileNotFoundError: the file is missing.
@@ -37,24 +45,29 @@ def load_wikisql(folder: Path, split: str) -> list[Example]:
     """
     if split not in ("train", "dev"):
         raise ValueError(f"split must be 'train' or 'dev', got {split!r}")
-    rows = [row for row in read_rows(folder / WIKISQL_FILE) if row["split"] == split]
-    golds = defaultdict(list)
-    for row in rows:
-        golds[row["schema"]].append(row["sql"])
-    schemas = {text: parse_schema(text) for text in golds}
-    indexes = {text: ValueIndex(compared_texts(queries)) for text, queries in golds.items()}
+    tables = defaultdict(list)
+    for row in read_rows(folder / WIKISQL_FILE):
+        if row["split"] == split:
+            tables[row["schema"]].append(row)
+    schemas = list(tables)
+    if count is not None:
+        random.Random(seed).shuffle(schemas)
+    examples: list[Example] = []
+    for text in schemas:
+        if count is not None and len(examples) >= count:
+            break
+        examples += _examples_of_table(text, tables[text])
+    return examples
+
+
+def _examples_of_table(text: str, rows: Sequence[Mapping[str, str]]) -> list[Example]:
+    schema = parse_schema(text)
+    golds = [canonical_sql(row["sql"], schema) for row in rows]
+    index = ValueIndex(compared_texts(golds))
+    table = schema.tables[0].name
     return [
-        Example(
-            schemas[text].tables[0].name,
-            schemas[text],
-            row["question"],
-            row["sql"],
-            "simple",
-            "wikisql",
-            indexes[text].matches(row["question"]),
-        )
-        for row in rows
-        for text in (row["schema"],)
+        Example(table, schema, row["question"], gold, "simple", "wikisql", index.matches(row["question"]))
+        for row, gold in zip(rows, golds, strict=True)
     ]
 
 
@@ -63,24 +76,29 @@ def rename_table(example: Example, rng: random.Random) -> Example:
     return _renamed(example, rng.choice(_TABLE_NAMES))
 
 
-def among_other_tables(example: Example, others: Sequence[Example], rng: random.Random) -> Example:
-    """Returns the example with the tables of `others` beside its own, in random order, each under another name."""
-    names = rng.sample(_TABLE_NAMES, 1 + len(others))
-    own = _renamed(example, names[0])
-    tables = [_named(other.schema.tables[0], name) for other, name in zip(others, names[1:], strict=True)]
-    tables.insert(rng.randint(0, len(tables)), own.schema.tables[0])
-    return replace(own, schema=Schema(tuple(tables)))
+def merge_tables(groups: Sequence[Sequence[Example]], rng: random.Random) -> list[Example]:
+    """Puts the tables of several groups of questions into one schema, each under a neutral name of its own.
+
+    Args:
+        groups: the questions of one table each, at most ten tables.
+        rng: draws names and orders.
+
+    Returns:
+        The questions of all groups over the one schema, in random order.
+    """
+    names = rng.sample(_TABLE_NAMES, len(groups))
+    renamed = [[_renamed(example, name) for example in group] for group, name in zip(groups, names, strict=True)]
+    schema = Schema(tuple(group[0].schema.tables[0] for group in renamed))
+    merged = [replace(example, schema=schema) for group in renamed for example in group]
+    rng.shuffle(merged)
+    return merged
 
 
 def _renamed(example: Example, name: str) -> Example:
     pattern = re.compile(rf"\b{re.escape(example.database)}\b")
     return replace(
         example,
-        schema=Schema((_named(example.schema.tables[0], name),)),
+        schema=Schema((replace(example.schema.tables[0], name=name),)),
         sql=pattern.sub(name, example.sql),
         values=tuple(ValueMatch(name, match.column, match.value) for match in example.values),
     )
-
-
-def _named(table: Table, name: str) -> Table:
-    return replace(table, name=name)

@@ -1,50 +1,63 @@
-"""The training set of a recipe: Spider, a part of WikiSQL and the generator, each example in a drawn form."""
+"""The training set of a recipe: questions over one schema form a pack, and each pack shows it in a drawn form."""
 
 import random
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from text_to_sql.data.example import Example, sample
-from text_to_sql.data.spider import SPLIT_SEED, split_spider
-from text_to_sql.data.wikisql import among_other_tables, load_wikisql, rename_table
+from text_to_sql.data.spider import SPLIT_SEED, load_spider, split_spider
+from text_to_sql.data.wikisql import load_wikisql, merge_tables
 from text_to_sql.foreign_keys import guessed_keys
 from text_to_sql.training.recipe import Recipe
 from text_to_sql.training.variation import vary
 
-# Half of WikiSQL's questions stand among one to three other tables.
-_AMONG_OTHERS = 0.5
+MOST_WIKISQL_TABLES = 4
+
+Pack = list[Example]
 
 
-def collect_examples(data: Path, recipe: Recipe) -> tuple[list[Example], list[Example]]:
-    """Returns (training, held out); held out are whole databases of Spider.
+def collect_packs(data: Path, recipe: Recipe) -> tuple[list[Pack], list[Pack]]:
+    """Returns (training, held out); held out are whole databases of Spider, with the keys that their names suggest.
 
     Raises:
         FileNotFoundError: the data is missing.
     """
     rng = random.Random(recipe.seed)
-    training = _wikisql(data, recipe.wikisql_examples, rng) if recipe.wikisql_examples else []
-    spider, _ = split_spider(data, paraphrases=True)
-    training += spider * recipe.spider_passes
-    _, held_out = split_spider(data)
-    # What a database without declared keys would show: its gold joins must not help.
-    held_out = [_with_guessed_keys(example) for example in held_out]
-    held_out = sample(held_out, recipe.held_out_examples, random.Random(SPLIT_SEED))
-    return [vary(example, rng) for example in training], held_out
+    training, held_out = split_spider(load_spider(data, paraphrases=True))
+    held_out = sample(
+        [_with_guessed_keys(one) for one in held_out], recipe.held_out_examples, random.Random(SPLIT_SEED)
+    )
+    packs = [pack for _ in range(recipe.spider_passes) for pack in packs_by_database(training, recipe.pack_size, rng)]
+    if recipe.wikisql_examples:
+        packs += _wikisql_packs(load_wikisql(data, "train", recipe.wikisql_examples, recipe.seed), recipe, rng)
+    held_out = map(_with_guessed_keys, held_out)
+    return [vary(pack, rng) for pack in packs], packs_by_database(held_out, recipe.pack_size, rng)
+
+
+def packs_by_database(examples: Iterable[Example], size: int, rng: random.Random) -> list[Pack]:
+    """Groups examples by database, in random order, at most `size` a pack."""
+    databases = defaultdict(list)
+    for example in examples:
+        databases[example.database].append(example)
+    packs = []
+    for group in databases.values():
+        rng.shuffle(group)
+        packs += [group[start : start + size] for start in range(0, len(group), size)]
+    return packs
 
 
 def _with_guessed_keys(example: Example) -> Example:
     return replace(example, schema=replace(example.schema, foreign_keys=guessed_keys(example.schema.tables)))
 
 
-def _wikisql(data: Path, count: int, rng: random.Random) -> list[Example]:
-    """Draws questions, two thirds of them with two conditions or more: they are the harder third."""
-    examples = load_wikisql(data, "train")
-    hard = [example for example in examples if " AND " in example.sql]
-    chosen = sample(hard, count * 2 // 3, rng)
-    chosen += sample(examples, count - len(chosen), rng)
-    return [
-        among_other_tables(example, rng.sample(examples, rng.randint(1, 3)), rng)
-        if rng.random() < _AMONG_OTHERS
-        else rename_table(example, rng)
-        for example in chosen
-    ]
+def _wikisql_packs(examples: Sequence[Example], recipe: Recipe, rng: random.Random) -> list[Pack]:
+    """Puts one to four tables with their questions into one schema."""
+    tables = packs_by_database(examples, recipe.pack_size, rng)
+    rng.shuffle(tables)
+    packs: list[Pack] = []
+    while tables:
+        chosen = [tables.pop() for _ in range(min(len(tables), rng.randint(1, MOST_WIKISQL_TABLES)))]
+        packs.append(merge_tables(chosen, rng)[: recipe.pack_size])
+    return packs

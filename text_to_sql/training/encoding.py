@@ -1,4 +1,9 @@
-"""What the trainer sees: token ids of prompt and SQL, with the loss on the SQL and the end token only."""
+"""What the trainer sees: questions about one schema share its tokens, and the loss is on SQL and end tokens only.
+
+Of an example's 250 tokens, three quarters are the schema. A row of the batch therefore holds it once, with several
+questions and their SQL after it; each question sees the schema and itself, never the others, at the positions that it
+would have alone. So does prefix caching at inference, with the same result: the loss is that of separate rows.
+"""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -14,14 +19,39 @@ from text_to_sql.prompt import build_messages
 # The label that torch's cross entropy leaves out of the loss.
 IGNORED_LABEL = -100
 
-Encoded = dict[str, list[int]]
+
+@dataclass(frozen=True, slots=True)
+class EncodedExample:
+    """Token ids of a prompt, and of its SQL with the end token."""
+
+    prompt: list[int]
+    answer: list[int]
+
+    def __len__(self) -> int:
+        return len(self.prompt) + len(self.answer)
 
 
-def encode_example(tokenizer: Any, example: Example) -> Encoded:
-    """Returns `input_ids` and `labels` of one example, equal in length.
+@dataclass(frozen=True, slots=True)
+class EncodedPack:
+    """Examples whose prompts begin alike.
 
-    Prompt and SQL are tokenised apart, since that is what the model meets when it generates. Labels are masked by
-    position: pad and end token are the same id here, and a mask by id would leave the end untrained.
+    Attributes:
+        prefix: token ids that all prompts begin with.
+        rests: for each example, the ids of the rest of its prompt, at least one, and of its answer.
+    """
+
+    prefix: list[int]
+    rests: list[tuple[list[int], list[int]]]
+
+    def __len__(self) -> int:
+        return len(self.prefix) + sum(len(question) + len(answer) for question, answer in self.rests)
+
+
+def encode_example(tokenizer: Any, example: Example) -> EncodedExample:
+    """Returns the token ids of one example.
+
+    Prompt and SQL are tokenised apart, since that is what the model meets when it generates. The end token is part of
+    the answer by position: pad and end token are the same id here, and a mask by id would leave the end untrained.
     """
     prompt = tokenizer.apply_chat_template(
         build_messages(example.schema, example.question, example.values),
@@ -30,42 +60,60 @@ def encode_example(tokenizer: Any, example: Example) -> Encoded:
         return_dict=False,
     )
     answer = [*tokenizer.encode(example.sql, add_special_tokens=False), tokenizer.eos_token_id]
-    return {"input_ids": [*prompt, *answer], "labels": [IGNORED_LABEL] * len(prompt) + answer}
+    return EncodedExample(prompt, answer)
 
 
-class EncodedExamples(Dataset[Encoded]):
-    """Encoded examples that fit into `max_length` tokens.
+def pack(examples: Sequence[EncodedExample]) -> EncodedPack:
+    """Returns the examples with what their prompts begin with in common held once."""
+    shortest = min(len(example.prompt) for example in examples)
+    first = examples[0].prompt
+    # The last token of a prompt predicts the answer's first, so each example keeps at least that one for itself.
+    shared = next(
+        (i for i in range(shortest - 1) if any(example.prompt[i] != first[i] for example in examples)), shortest - 1
+    )
+    return EncodedPack(first[:shared], [(example.prompt[shared:], example.answer) for example in examples])
+
+
+class EncodedPacks(Dataset[EncodedPack]):
+    """Packs of examples that fit into `max_length` tokens each.
+
+    Args:
+        tokenizer: of the base model.
+        packs: examples over one schema each.
+        max_length: longer examples (prompt, SQL and end token) are left out.
 
     Attributes:
-        dropped: how many examples were longer and are left out.
+        dropped: how many examples were longer.
     """
 
-    def __init__(self, tokenizer: Any, examples: Sequence[Example], max_length: int) -> None:
-        encoded = [encode_example(tokenizer, example) for example in examples]
-        self._rows = [row for row in encoded if len(row["input_ids"]) <= max_length]
-        self.dropped = len(encoded) - len(self._rows)
+    def __init__(self, tokenizer: Any, packs: Sequence[Sequence[Example]], max_length: int) -> None:
+        encoded = [[encode_example(tokenizer, example) for example in examples] for examples in packs]
+        fitting = [[example for example in examples if len(example) <= max_length] for examples in encoded]
+        self._rows = [pack(examples) for examples in fitting if examples]
+        self.num_examples = sum(map(len, fitting))
+        self.dropped = sum(map(len, encoded)) - self.num_examples
 
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __getitem__(self, index: int) -> Encoded:
+    def __getitem__(self, index: int) -> EncodedPack:
         return self._rows[index]
 
     def lengths(self) -> list[int]:
         """The number of tokens of each row."""
-        return [len(row["input_ids"]) for row in self._rows]
+        return [len(row) for row in self._rows]
 
 
 class SortedWithinSteps(Sampler[int]):
-    """A random order in which the examples of one optimizer step stand sorted by length, longest first.
+    """A random order in which the rows of one optimizer step stand sorted by length, longest first.
 
     Micro-batches then hold rows of like length and little padding, while each step still sees a random draw. Grouping
     whole steps by length, as the Trainer's own `group_by_length` does, makes the gradient swing between short WikiSQL
     questions and wide Spider schemas: it was tried, and lost.
 
     Args:
-        lengths: tokens of each example.
-        step_size: examples an optimizer step.
+        lengths: tokens of each row.
+        step_size: rows an optimizer step.
         seed: of the random order, which differs from epoch to epoch.
     """
 
@@ -91,22 +139,58 @@ class SortedWithinSteps(Sampler[int]):
 
 
 @dataclass(frozen=True, slots=True)
-class PadRight:
-    """Collates rows to the longest of the batch: ids with `pad_token_id`, labels with the ignored label."""
+class PadPacks:
+    """Collates packs to the longest of the batch, with the positions and the attention of separate prompts."""
 
     pad_token_id: int
 
-    def __call__(self, rows: Sequence[Encoded]) -> dict[str, torch.Tensor]:
-        """Returns `input_ids` and `labels`, each (rows, longest).
+    def __call__(self, rows: Sequence[EncodedPack]) -> dict[str, torch.Tensor]:
+        """Returns the batch.
 
-        There is no attention mask: rows are padded at their end, which causal attention cannot see from before it.
+        Returns:
+            `input_ids`, `position_ids` and `labels`, each (rows, longest), and `attention_mask`, which is True where a
+            token (third dimension) sees another (fourth): (rows, 1, longest, longest).
         """
-        longest = max(len(row["input_ids"]) for row in rows)
-
-        def padded(values: list[int], fill: int) -> list[int]:
-            return values + [fill] * (longest - len(values))
-
+        shape = (len(rows), max(map(len, rows)))
+        ids = torch.full(shape, self.pad_token_id)
+        labels = torch.full(shape, IGNORED_LABEL)
+        positions = torch.zeros(shape, dtype=torch.long)
+        # Padding sees the first token: attention to nothing at all is not a number.
+        segments = torch.full(shape, -1)
+        for row, one in enumerate(rows):
+            _fill(one, ids[row], labels[row], positions[row], segments[row])
         return {
-            "input_ids": torch.tensor([padded(row["input_ids"], self.pad_token_id) for row in rows]),
-            "labels": torch.tensor([padded(row["labels"], IGNORED_LABEL) for row in rows]),
+            "input_ids": ids,
+            "position_ids": positions,
+            "labels": labels,
+            "attention_mask": _visibility(segments),
         }
+
+
+_PREFIX = 0
+
+
+def _fill(
+    one: EncodedPack, ids: torch.Tensor, labels: torch.Tensor, positions: torch.Tensor, segments: torch.Tensor
+) -> None:
+    """Writes one pack into its row; segment 0 is the prefix, the examples count from 1."""
+    start = len(one.prefix)
+    ids[:start] = torch.tensor(one.prefix, dtype=torch.long)
+    positions[:start] = torch.arange(start)
+    segments[:start] = _PREFIX
+    for number, (question, answer) in enumerate(one.rests, start=1):
+        end = start + len(question) + len(answer)
+        ids[start:end] = torch.tensor(question + answer)
+        labels[start + len(question) : end] = torch.tensor(answer)
+        positions[start:end] = len(one.prefix) + torch.arange(end - start)
+        segments[start:end] = number
+        start = end
+
+
+def _visibility(segments: torch.Tensor) -> torch.Tensor:
+    """Returns which token sees which: those before it, of the prefix or of its own segment."""
+    length = segments.shape[1]
+    causal = torch.ones(length, length, dtype=torch.bool).tril()
+    own = segments[:, :, None] == segments[:, None, :]
+    prefix = (segments == _PREFIX)[:, None, :]
+    return ((own | prefix) & causal)[:, None]

@@ -10,7 +10,8 @@ class Recipe:
     """Everything that decides what is learnt.
 
     Attributes:
-        batch_size: examples an optimizer step; `micro_batch_size` of them at a time.
+        batch_size: packs an optimizer step; `micro_batch_size` of them at a time.
+        pack_size: most questions over one schema that form a pack, which holds the schema once.
         spider_passes: how often each question and paraphrase of Spider occurs, each time in another form.
         wikisql_examples: how many of WikiSQL's 49,181 training questions join them.
         generated_examples: how many questions of the project's own generator join them.
@@ -26,8 +27,9 @@ class Recipe:
     learning_rate: float = 3e-3
     weight_decay: float = 0.0
     warmup_steps: int = 8
-    batch_size: int = 512
-    micro_batch_size: int = 128
+    batch_size: int = 128
+    micro_batch_size: int = 32
+    pack_size: int = 8
     spider_passes: int = 2
     wikisql_examples: int = 12_000
     generated_examples: int = 0

@@ -8,9 +8,9 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainingArguments, set_seed
 
 from inference.base_model import BaseModel
-from text_to_sql.data.example import Example
 from text_to_sql.training.checkpoint import PublishableCheckpoint
-from text_to_sql.training.encoding import IGNORED_LABEL, EncodedExamples, PadRight, SortedWithinSteps
+from text_to_sql.training.collection import Pack
+from text_to_sql.training.encoding import IGNORED_LABEL, EncodedPacks, PadPacks, SortedWithinSteps
 from text_to_sql.training.recipe import Recipe
 
 ALL_LINEAR_LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
@@ -35,8 +35,9 @@ class SQLTrainer(Trainer):
     ) -> Any:
         """Returns the cross entropy of SQL and end tokens, in nats a token of the whole optimizer step."""
         base = self.accelerator.unwrap_model(model).get_base_model()
-        hidden = base.get_decoder()(input_ids=inputs["input_ids"], use_cache=False).last_hidden_state
-        targets = inputs["labels"][:, 1:]
+        labels = inputs.pop("labels")
+        hidden = base.get_decoder()(**inputs, use_cache=False).last_hidden_state
+        targets = labels[:, 1:]
         learnt = targets != IGNORED_LABEL
         logits = base.get_output_embeddings()(hidden[:, :-1][learnt]).float()
         total = torch.nn.functional.cross_entropy(logits, targets[learnt], reduction="sum")
@@ -45,20 +46,23 @@ class SQLTrainer(Trainer):
 
 
 def build_trainer(
-    recipe: Recipe, base: BaseModel, training: list[Example], held_out: list[Example], output: Path
+    recipe: Recipe, base: BaseModel, training: list[Pack], held_out: list[Pack], output: Path
 ) -> SQLTrainer:
     """Returns a Trainer over the adapted model, ready to train."""
     set_seed(recipe.seed)
     tokenizer = AutoTokenizer.from_pretrained(base.source)
-    train_set = EncodedExamples(tokenizer, training, recipe.max_length)
-    eval_set = EncodedExamples(tokenizer, held_out, recipe.max_length)
-    print(f"{len(train_set):,} examples to train on, {len(eval_set):,} held out, {train_set.dropped} too long")
+    train_set = EncodedPacks(tokenizer, training, recipe.max_length)
+    eval_set = EncodedPacks(tokenizer, held_out, recipe.max_length)
+    print(
+        f"{train_set.num_examples:,} examples to train on in {len(train_set):,} packs, "
+        f"{eval_set.num_examples:,} held out, {train_set.dropped} too long"
+    )
     return SQLTrainer(
         model=adapted_model(base, recipe),
         args=_training_arguments(recipe, output),
         train_dataset=train_set,
         eval_dataset=eval_set,
-        data_collator=PadRight(tokenizer.pad_token_id),
+        data_collator=PadPacks(tokenizer.pad_token_id),
         processing_class=tokenizer,
         callbacks=[PublishableCheckpoint(base.canonical_name)],
     )
@@ -67,9 +71,11 @@ def build_trainer(
 def adapted_model(base: BaseModel, recipe: Recipe) -> PeftModel:
     """Returns the base with an untrained adapter.
 
-    Weights and optimizer are float32, also where autocast computes in bfloat16: steps of 1e-3 are lost in 8 bits.
+    On a GPU the base, which stays as it is, is bfloat16. The adapter and its optimizer are float32 everywhere, also
+    where autocast computes in bfloat16: steps of 1e-3 are lost in 8 bits.
     """
-    model = AutoModelForCausalLM.from_pretrained(base.source, dtype=torch.float32)
+    dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
+    model = AutoModelForCausalLM.from_pretrained(base.source, dtype=dtype)
     return get_peft_model(
         model,
         LoraConfig(

@@ -2,7 +2,9 @@
 
 import random
 import re
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 
 import sqlglot
 from sqlglot import exp
@@ -23,18 +25,24 @@ _HIDDEN_VALUES = 0.15
 _MISLEADING_VALUE = 0.15
 
 
-def vary(example: Example, rng: random.Random) -> Example:
-    """Returns the example with its schema and values in one of the forms that inference meets."""
-    schema = _vary_keys(example.schema, rng)
+def vary(pack: Sequence[Example], rng: random.Random) -> list[Example]:
+    """Returns examples over one schema with it in one of the forms that inference meets, the same for all of them."""
+    schema = _vary_keys(pack[0].schema, rng)
     if rng.random() < _SHUFFLED_TABLES:
         schema = replace(schema, tables=tuple(rng.sample(schema.tables, len(schema.tables))))
-    gold_tables = {table.name for table in sqlglot.parse_one(example.sql, read="sqlite").find_all(exp.Table)}
-    schema = prune_schema(schema, example.question, example.values, _fits, gold_tables)
-    return replace(example, schema=schema, values=_vary_values(example, schema, rng))
+    asked = set().union(*(_gold_tables(example.sql) for example in pack))
+    words = " ".join(example.question for example in pack)
+    schema = prune_schema(schema, words, [], _fits, asked)
+    return [replace(example, schema=schema, values=_vary_values(example, schema, rng)) for example in pack]
 
 
 def _fits(schema: Schema) -> bool:
     return len(schema.render()) <= MAX_SCHEMA_CHARACTERS
+
+
+@cache
+def _gold_tables(sql: str) -> frozenset[str]:
+    return frozenset(table.name for table in sqlglot.parse_one(sql, read="sqlite").find_all(exp.Table))
 
 
 def _vary_keys(schema: Schema, rng: random.Random) -> Schema:
