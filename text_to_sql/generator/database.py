@@ -1,0 +1,162 @@
+"""One database of a domain: some of its tables and columns, under names that are drawn for it."""
+
+import random
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+from text_to_sql.foreign_keys import ForeignKey
+from text_to_sql.generator.domain import Domain, DomainColumn, DomainTable
+from text_to_sql.generator.naming import Naming, draw_naming
+from text_to_sql.schema import Column, Schema, Table, quoted
+
+MOST_TABLES = 6
+_KEPT_COLUMNS = 0.8
+_TYPES = {"measure": "number", "year": "number", "date": "time", "key": "number", "reference": "number"}
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnColumn:
+    """A column of a drawn table; `words` are those of its domain."""
+
+    name: str
+    type: str
+    words: DomainColumn
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnTable:
+    """A table of a drawn database."""
+
+    name: str
+    words: DomainTable
+    columns: tuple[DrawnColumn, ...]
+
+    def sql(self, column: DrawnColumn) -> str:
+        """Returns `table.column` as it stands in SQL."""
+        return f"{quoted(self.name)}.{quoted(column.name)}"
+
+    @property
+    def source(self) -> str:
+        """The table's name as it stands in FROM."""
+        return quoted(self.name)
+
+    def with_role(self, *roles: str) -> list[DrawnColumn]:
+        """Returns the columns of these roles, in their order."""
+        return [column for column in self.columns if column.words.role in roles]
+
+    @property
+    def key(self) -> DrawnColumn | None:
+        """Its key, if it has one."""
+        return next(iter(self.with_role("key")), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A column of a child table that holds the key of its parent."""
+
+    child: DrawnTable
+    column: DrawnColumn
+    parent: DrawnTable
+
+    @property
+    def condition(self) -> str:
+        """What a join of the two is on."""
+        return f"{self.child.sql(self.column)} = {self.parent.sql(self.parent.key)}"
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnDatabase:
+    """Tables with names, and how they refer to each other."""
+
+    domain: str
+    tables: tuple[DrawnTable, ...]
+    references: tuple[Reference, ...] = field(default=())
+
+    @property
+    def schema(self) -> Schema:
+        """What the prompt shows."""
+        tables = [
+            Table(table.name, tuple(Column(one.name, one.type) for one in table.columns)) for table in self.tables
+        ]
+        keys = [
+            ForeignKey(one.child.name, one.column.name, one.parent.name, one.parent.key.name) for one in self.references
+        ]
+        return Schema(tuple(tables), tuple(keys))
+
+    @property
+    def texts(self) -> dict[tuple[str, str], tuple[str, ...]]:
+        """The texts that the cells of each (table, column) hold."""
+        return {
+            (table.name, column.name): column.words.values
+            for table in self.tables
+            for column in table.with_role("name", "category", "flag")
+        }
+
+    def linked(self) -> Self:
+        """Returns the database with its references, found among its tables."""
+        by_domain_name = {table.words.name: table for table in self.tables}
+        references = [
+            Reference(table, column, by_domain_name[column.words.to])
+            for table in self.tables
+            for column in table.with_role("reference")
+        ]
+        return replace(self, references=tuple(references))
+
+
+def _described(table: DrawnTable) -> Table:
+    return Table(table.name, tuple(Column(column.name, column.type) for column in table.columns))
+
+
+def _foreign_key(reference: Reference) -> ForeignKey:
+    parent = reference.parent
+    return ForeignKey(reference.child.name, reference.column.name, parent.name, parent.key.name)
+
+
+def draw_database(domain: Domain, rng: random.Random) -> DrawnDatabase:
+    """Draws up to `MOST_TABLES` tables that refer to each other, and most of their columns."""
+    chosen = _draw_tables(domain, rng)
+    naming = draw_naming(rng)
+    names = {table.name for table in chosen}
+    tables = [_draw_table(table, names, naming, rng) for table in chosen]
+    # Names that a style makes equal, such as those of `data set` and `dataset`, are as good as none.
+    if len({table.name.lower() for table in tables}) < len(tables):
+        return draw_database(domain, rng)
+    return DrawnDatabase(domain.name, tuple(tables)).linked()
+
+
+def _draw_tables(domain: Domain, rng: random.Random) -> list[DomainTable]:
+    """Grows a connected set from one table; in the domain's order, now and then in another."""
+    size = rng.randint(1, min(MOST_TABLES, len(domain.tables)))
+    chosen = {rng.choice(domain.tables).name}
+    while len(chosen) < size:
+        around = sorted(_neighbours(domain, chosen))
+        if not around:
+            break
+        chosen.add(rng.choice(around))
+    tables = [table for table in domain.tables if table.name in chosen]
+    if rng.random() < 0.3:
+        rng.shuffle(tables)
+    return tables
+
+
+def _neighbours(domain: Domain, chosen: set[str]) -> set[str]:
+    links = [(table.name, column.to) for table in domain.tables for column in table.with_role("reference")]
+    ends = {one for pair in links if chosen & set(pair) for one in pair}
+    return ends - chosen
+
+
+def _draw_table(table: DomainTable, names: set[str], naming: Naming, rng: random.Random) -> DrawnTable:
+    def is_kept(column: DomainColumn) -> bool:
+        if column.role == "reference":
+            return column.to in names
+        return column.role in ("key", "name") or rng.random() < _KEPT_COLUMNS
+
+    singular, plural = table.nouns[0] if rng.random() < 0.85 else rng.choice(table.nouns)
+    columns = [_draw_column(column, singular, naming) for column in table.columns if is_kept(column)]
+    distinct = {column.name.lower(): column for column in columns}
+    return DrawnTable(naming.table(singular, plural), table, tuple(distinct.values()))
+
+
+def _draw_column(column: DomainColumn, table: str, naming: Naming) -> DrawnColumn:
+    common = column.role not in ("key", "reference")
+    return DrawnColumn(naming.column(column.name, table, common=common), _TYPES.get(column.role, "text"), column)

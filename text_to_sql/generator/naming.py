@@ -1,0 +1,99 @@
+"""How the same tables are named in different databases: `birth_date`, `BirthDate`, `birthdate`, `BIRTH_DATE`."""
+
+import random
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+_ABBREVIATIONS = {
+    "number": "num",
+    "department": "dept",
+    "address": "addr",
+    "average": "avg",
+    "description": "desc",
+    "quantity": "qty",
+    "amount": "amt",
+    "organization": "org",
+    "category": "cat",
+    "maximum": "max",
+    "minimum": "min",
+}
+
+
+def _snake(words: list[str]) -> str:
+    return "_".join(words)
+
+
+def _capital_snake(words: list[str]) -> str:
+    return "_".join(word.capitalize() if word != "id" else "ID" for word in words)
+
+
+def _camel(words: list[str]) -> str:
+    return "".join(word.capitalize() for word in words)
+
+
+def _lower_camel(words: list[str]) -> str:
+    return words[0] + _camel(words[1:])
+
+
+def _joined(words: list[str]) -> str:
+    return "".join(words)
+
+
+_STYLES: tuple[tuple[Callable[[list[str]], str], int], ...] = (
+    (_snake, 10),
+    (_capital_snake, 5),
+    (_camel, 4),
+    (_lower_camel, 2),
+    (_joined, 1),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """One database's way of naming.
+
+    Attributes:
+        table_style: makes a table's name of words.
+        column_style: makes a column's name of words.
+        plural_tables: whether tables are named by the plural of what they hold.
+        prefixed: whether plain columns begin with their table's name, such as `horse_name`.
+        abbreviated: whether long words are cut.
+    """
+
+    table_style: Callable[[list[str]], str]
+    column_style: Callable[[list[str]], str]
+    plural_tables: bool
+    prefixed: bool
+    abbreviated: bool
+
+    def table(self, singular: str, plural: str) -> str:
+        """Returns the name of a table of these nouns."""
+        return self.table_style(_words(plural if self.plural_tables else singular))
+
+    def column(self, name: str, table: str, *, common: bool) -> str:
+        """Returns the name of a column.
+
+        Args:
+            name: in words joined by `_`.
+            table: the table's noun in singular.
+            common: whether other tables are likely to have one of this name, which a prefix tells apart.
+        """
+        words = _words(name)
+        if self.prefixed and common:
+            words = [*_words(table), *words]
+        if self.abbreviated:
+            words = [_ABBREVIATIONS.get(word, word) for word in words]
+        return self.column_style(words)
+
+
+def draw_naming(rng: random.Random) -> Naming:
+    """Draws a way of naming; snake case is the most common, and most databases name tables and columns alike."""
+    styles, weights = zip(*_STYLES, strict=True)
+    [columns] = rng.choices(styles, weights)
+    tables = columns if rng.random() < 0.7 else rng.choices(styles, weights)[0]
+    return Naming(tables, columns, rng.random() < 0.45, rng.random() < 0.25, rng.random() < 0.15)
+
+
+def _words(name: str) -> list[str]:
+    return re.findall(r"[a-z0-9]+", name.lower())

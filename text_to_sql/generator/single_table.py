@@ -1,0 +1,268 @@
+"""Questions about one table: rows, numbers of rows, extremes, groups."""
+
+from collections.abc import Callable
+
+from text_to_sql.generator.conditions import draw_condition, draw_two_conditions
+from text_to_sql.generator.database import DrawnColumn, DrawnDatabase, DrawnTable
+from text_to_sql.generator.wording import Question, Wording
+
+Pattern = Callable[[DrawnDatabase, Wording], Question | None]
+
+_AGGREGATES = {
+    "AVG": ("average", "mean"),
+    "MAX": ("maximum", "highest", "largest", "greatest"),
+    "MIN": ("minimum", "lowest", "smallest"),
+    "SUM": ("total", "sum of the", "combined"),
+}
+
+
+def draw_table(database: DrawnDatabase, wording: Wording, *roles: str) -> DrawnTable | None:
+    """Draws a table that has a column of one of the roles; None if there is none."""
+    tables = [table for table in database.tables if table.with_role(*roles)]
+    return wording.rng.choice(tables) if tables else None
+
+
+def aggregate_words(wording: Wording, column: DrawnColumn) -> tuple[str, str]:
+    """Draws an aggregate; returns its function and the column with it in words, such as `average age`."""
+    function = wording.rng.choice(list(_AGGREGATES))
+    return function, f"{wording.pick(*_AGGREGATES[function])} {wording.phrase(column)}"
+
+
+def selected(table: DrawnTable, columns: list[DrawnColumn]) -> str:
+    """Returns the columns as SELECT lists them."""
+    return ", ".join(map(table.sql, columns))
+
+
+def list_rows(database: DrawnDatabase, wording: Wording) -> Question | None:
+    """Columns of all rows or of some, now and then distinct or in order."""
+    table = draw_table(database, wording, "name", "category", "measure")
+    if table is None:
+        return None
+    columns = wording.shown(table)
+    what, whom, where = wording.listings(columns, table), wording.plural(table), ""
+    if wording.chance(0.65) and (condition := draw_condition(table, wording)):
+        whom, where = f"{whom} {condition.text}", f" WHERE {condition.sql}"
+    distinct = not where and len(columns) == 1 and columns[0].words.role == "category"
+    if distinct:
+        what = f"{wording.pick('different', 'distinct', 'unique')} {what}"
+    text = wording.ask(what, whom)
+    sql = f"SELECT {'DISTINCT ' if distinct else ''}{selected(table, columns)} FROM {table.source}{where}"
+    if wording.chance(0.2):
+        return _ordered(text, sql, table, wording)
+    return Question(text, sql)
+
+
+def _ordered(text: str, sql: str, table: DrawnTable, wording: Wording) -> Question | None:
+    columns = table.with_role("name", "measure", "year", "date")
+    if not columns or "DISTINCT" in sql:
+        return None
+    column = wording.rng.choice(columns)
+    phrase, descending = wording.phrase(column), wording.chance(0.5)
+    if column.words.role == "name" and not descending and wording.chance(0.6):
+        order = wording.pick("in alphabetical order", f"in alphabetical order of {phrase}", f"sorted by {phrase}")
+    elif descending:
+        order = wording.pick(
+            f"in descending order of {phrase}",
+            f"sorted by {phrase} in descending order",
+            f"from highest to lowest {phrase}",
+        )
+    else:
+        order = wording.pick(
+            f"ordered by {phrase}", f"in ascending order of {phrase}", f"sorted by {phrase} from lowest to highest"
+        )
+    end = text[-1] if text[-1] in "?." else ""
+    body = text.removesuffix(end) if end else text
+    return Question(f"{body} {order}{end}", f"{sql} ORDER BY {table.sql(column)} {'DESC' if descending else 'ASC'}")
+
+
+def two_conditions(database: DrawnDatabase, wording: Wording) -> Question | None:
+    """Columns or the number of rows that satisfy two conditions, or one of two."""
+    table = draw_table(database, wording, "name", "category", "measure")
+    conditions = draw_two_conditions(table, wording) if table else None
+    if table is None or conditions is None:
+        return None
+    word = wording.pick("and", "and", "or")
+    whom = f"{wording.plural(table)} {conditions[0].text} {word} {conditions[1].text}"
+    where = f"FROM {table.source} WHERE {conditions[0].sql} {word.upper()} {conditions[1].sql}"
+    if wording.chance(0.3):
+        return Question(wording.ask_number(whom), f"SELECT COUNT(*) {where}")
+    columns = wording.shown(table)
+    return Question(wording.ask(wording.listings(columns, table), whom), f"SELECT {selected(table, columns)} {where}")
+
+
+def count_rows(database: DrawnDatabase, wording: Wording) -> Question | None:
+    """The number of rows, of all or of some."""
+    table = wording.rng.choice(database.tables)
+    whom, where = wording.plural(table), ""
+    if wording.chance(0.7) and (condition := draw_condition(table, wording)):
+        whom, where = f"{whom} {condition.text}", f" WHERE {condition.sql}"
+    return Question(wording.ask_number(whom), f"SELECT COUNT(*) FROM {table.source}{where}")
+
+
+def count_distinct(database: DrawnDatabase, wording: Wording) -> Question | None:
+    """The number of different values of a column."""
+    table = draw_table(database, wording, "category", "name")
+    if table is None:
+        return None
+    column = wording.rng.choice(table.with_role("category", "name"))
+    phrase, different, whom = (
+        wording.phrase(column),
+        wording.pick("different", "distinct", "unique"),
+        wording.plural(table),
+    )
+    text = wording.pick(
+        f"How many {different} {phrase} values do the {whom} have?",
+        f"How many {different} values of {phrase} are there among the {whom}?",
+        f"Count the number of {different} {phrase} entries of {whom}.",
+        f"What is the number of {different} {phrase} of the {whom}?",
+    )
+    return Question(text, f"SELECT COUNT(DISTINCT {table.sql(column)}) FROM {table.source}")
+
+
+def aggregate(database: DrawnDatabase, wording: Wording) -> Question | None:
+    """One or two aggregates of numbers over all rows or some."""
+    table = draw_table(database, wording, "measure")
+    if table is None:
+        return None
+    measures = table.with_role("measure")
+    drawn = wording.rng.sample(measures, min(len(measures), wording.pick("1", "1", "2").count("2") + 1))
+    pairs = [(column, *aggregate_words(wording, column)) for column in drawn]
+    if len(drawn) == 1 and wording.chance(0.25):
+        [column] = drawn
+        phrase = wording.phrase(column)
+        pairs = [(column, "MIN", f"minimum, maximum and average {phrase}"), (column, "MAX", ""), (column, "AVG", "")]
+    what = wording.join([words for _, _, words in pairs if words])
+    whom, where = wording.plural(table), ""
+    if wording.chance(0.5) and (condition := draw_condition(table, wording, drawn[0])):
+        whom, where = f"{whom} {condition.text}", f" WHERE {condition.sql}"
+    calls = ", ".join(f"{function}({table.sql(column)})" for column, function, _ in pairs)
+    return Question(wording.ask(what, whom), f"SELECT {calls} FROM {table.source}{where}")
+
+
+def extreme_rows(database: DrawnDatabase, wording: Wording) -> Question | None:
+    """The rows with the greatest or least of something, one or a few."""
+    table = draw_table(database, wording, "measure", "year", "date")
+    if table is None:
+        return None
+    column = wording.rng.choice(table.with_role("measure", "year", "date"))
+    columns = [one for one in wording.shown(table, 2) if one is not column]
+    if not columns:
+        return None
+    greatest, whom = extreme(column, wording), wording.singular(table)
+    direction, words = greatest
+    count = wording.rng.choice((1, 1, 1, 3, 5))
+    what, order = wording.listing(columns, table), f"ORDER BY {table.sql(column)} {direction} LIMIT {count}"
+    sql = f"SELECT {selected(table, columns)} FROM {table.source} {order}"
+    if count > 1:
+        number = {3: wording.pick("3", "three"), 5: wording.pick("5", "five")}[count]
+        plural = wording.plural(table)
+        return Question(wording.ask(what, f"{number} {plural} {words}"), sql)
+    return Question(_singular_request(what, f"{whom} {words}", wording), sql)
+
+
+def _singular_request(what: str, whom: str, wording: Wording) -> str:
+    return wording.pick(
+        f"What is the {what} of the {whom}?",
+        f"Find the {what} of the {whom}.",
+        f"Show the {what} of the {whom}.",
+        f"Give the {what} of the {whom}.",
+        f"Return the {what} of the {whom}.",
+        f"Tell me the {what} of the {whom}.",
+    )
+
+
+def extreme(column: DrawnColumn, wording: Wording) -> tuple[str, str]:
+    """Draws greatest or least; returns the direction of ORDER BY and words that follow a noun."""
+    words, phrase = column.words, wording.phrase(column)
+    if wording.chance(0.6):
+        own, direction = words.most, "DESC"
+        general = wording.pick("highest", "largest", "greatest", "maximum") if words.role == "measure" else "latest"
+        general = wording.pick(general, "most recent") if words.role != "measure" else general
+    else:
+        own, direction = words.least, "ASC"
+        general = wording.pick("lowest", "smallest", "minimum") if words.role == "measure" else "earliest"
+    if own and wording.chance(0.4):
+        return direction, f"that is {own}" if wording.chance(0.3) else f"with the {own} {phrase}"
+    return direction, wording.pick(f"with the {general} {phrase}", f"that has the {general} {phrase}")
+
+
+def groups(database: DrawnDatabase, wording: Wording) -> Question | None:
+    """For each value of a column, the number of rows or an aggregate."""
+    table = draw_table(database, wording, "category", "year", "flag")
+    if table is None:
+        return None
+    column = wording.rng.choice(table.with_role("category", "year", "flag"))
+    phrase, whom = wording.phrase(column), wording.plural(table)
+    measures = table.with_role("measure")
+    if measures and wording.chance(0.45):
+        measure = wording.rng.choice(measures)
+        function, what = aggregate_words(wording, measure)
+        call, what = f"{function}({table.sql(measure)})", f"{what} of {whom}"
+    else:
+        call, what = "COUNT(*)", wording.pick(f"number of {whom}", f"count of {whom}", f"total number of {whom}")
+    each = wording.pick("each", "each", "every", "each different")
+    text, shows_column = wording.rng.choice(
+        [
+            (f"What is the {what} for {each} {phrase}?", True),
+            (f"For {each} {phrase}, show the {phrase} and the {what}.", True),
+            (f"Show each {phrase} and the {what}.", True),
+            (f"Find the {what} for {each} {phrase}.", True),
+            (f"List the {phrase} and the {what} for {each} {phrase}.", True),
+            (f"Give the {what} grouped by {phrase}, together with the {phrase}.", True),
+        ]
+    )
+    shown = f"{table.sql(column)}, {call}" if shows_column else call
+    return Question(text, f"SELECT {shown} FROM {table.source} GROUP BY {table.sql(column)}")
+
+
+def most_common(database: DrawnDatabase, wording: Wording) -> Question | None:
+    """The value that most or fewest rows have."""
+    table = draw_table(database, wording, "category", "year")
+    if table is None:
+        return None
+    column = wording.rng.choice(table.with_role("category", "year"))
+    phrase, whom, least = wording.phrase(column), wording.plural(table), wording.chance(0.25)
+    text = (
+        wording.pick(f"What is the least common {phrase} of {whom}?", f"Which {phrase} has the fewest {whom}?")
+        if least
+        else wording.pick(
+            f"What is the most common {phrase} of {whom}?",
+            f"Which {phrase} is the most common among {whom}?",
+            f"Find the {phrase} that the most {whom} have.",
+            f"Which {phrase} has the most {whom}?",
+            f"Show the {phrase} with the largest number of {whom}.",
+        )
+    )
+    order = f"ORDER BY COUNT(*) {'ASC' if least else 'DESC'} LIMIT 1"
+    return Question(text, f"SELECT {table.sql(column)} FROM {table.source} GROUP BY {table.sql(column)} {order}")
+
+
+def large_groups(database: DrawnDatabase, wording: Wording) -> Question | None:
+    """The values that at least, more than or fewer than a number of rows have."""
+    table = draw_table(database, wording, "category", "year")
+    if table is None:
+        return None
+    column = wording.rng.choice(table.with_role("category", "year"))
+    phrase, whom, number = wording.phrase(column), wording.plural(table), wording.rng.randint(2, 6)
+    words, operator = wording.rng.choice([("at least", ">="), ("more than", ">"), ("fewer than", "<")])
+    text = wording.pick(
+        f"Which {phrase} values have {words} {number} {whom}?",
+        f"Find the {phrase} values that {words} {number} {whom} have.",
+        f"Show every {phrase} with {words} {number} {whom}.",
+        f"What are the {phrase} values shared by {words} {number} {whom}?",
+    )
+    having = f"GROUP BY {table.sql(column)} HAVING COUNT(*) {operator} {number}"
+    return Question(text, f"SELECT {table.sql(column)} FROM {table.source} {having}")
+
+
+PATTERNS: tuple[tuple[Pattern, int], ...] = (
+    (list_rows, 10),
+    (two_conditions, 5),
+    (count_rows, 5),
+    (count_distinct, 2),
+    (aggregate, 5),
+    (extreme_rows, 5),
+    (groups, 4),
+    (most_common, 3),
+    (large_groups, 2),
+)
