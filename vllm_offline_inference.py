@@ -14,7 +14,7 @@ import itertools
 import sys
 import threading
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from os import PathLike
@@ -36,7 +36,7 @@ from inference.engine import start_engine, stop_engine
 from inference.engine_call import engine_call
 from inference.engine_log import EngineLog
 from inference.engine_options import EngineOptions, gpu_settings
-from inference.errors import AdapterError, ChatError, InferenceError
+from inference.errors import AdapterError, ChatError, InferenceError, SamplingError
 from inference.lora_operators import can_mix_adapters, offer_grouped_operators
 from inference.merge import merge_lora_to_base_model
 from inference.results import GenerationResult, to_result
@@ -136,6 +136,8 @@ class VLLMInferenceWithLoRA:
         if self._lora_enabled:
             offer_grouped_operators()
             settings |= {"enable_lora": True, "max_loras": slots, "max_lora_rank": registry.max_rank}
+        # Left to itself, vLLM falls back to another engine for grammars without a word.
+        settings["structured_outputs_config"] = {"backend": "xgrammar"}
         self.llm = start_engine(self.base_model, settings | options.extra, self._log)
         # An engine that is dropped without close(), such as by running a notebook's cell again, ends as if closed.
         self._end_engine = weakref.finalize(self, stop_engine, self.llm)
@@ -226,12 +228,17 @@ class VLLMInferenceWithLoRA:
         conversations: Sequence[Sequence[Message]],
         *,
         adapters: AdapterChoice | Sequence[AdapterChoice] = DEFAULT_ADAPTER,
+        each: Sequence[Mapping[str, Any]] | None = None,
         show_progress: bool = True,
         **sampling: Any,
     ) -> list[GenerationResult]:
-        """As `generate_batch`, with token counts, finish reason and times beside each text."""
+        """As `generate_batch`, with token counts, finish reason and times beside each text.
+
+        Args:
+            each: sampling parameters of single conversations, which win over `sampling`, such as seeds and grammars.
+        """
         self._check_idle()
-        params = SamplingOptions.from_arguments(**sampling).to_vllm()
+        params = self._params_for_each(sampling, each, len(conversations))
         names = self._adapter_for_each(adapters, len(conversations))
         prompts = self._prompts(conversations, names)
         outputs: dict[int, Any] = {}
@@ -239,7 +246,7 @@ class VLLMInferenceWithLoRA:
             with self._lock, engine_call(self.llm):
                 answers = self.llm.generate(
                     [prompts[row] for row in rows],
-                    params,
+                    [params[row] for row in rows],
                     use_tqdm=show_progress,
                     lora_request=[self._request(names[row]) for row in rows] if self._lora_enabled else None,
                 )
@@ -348,6 +355,15 @@ class VLLMInferenceWithLoRA:
         self._check_idle()
         [name] = self._adapter_for_each(adapter, 1)
         return len(self._prompt(messages, name)["prompt_token_ids"])
+
+    def _params_for_each(
+        self, sampling: Mapping[str, Any], each: Sequence[Mapping[str, Any]] | None, count: int
+    ) -> list[Any]:
+        if each is None:
+            return [SamplingOptions.from_arguments(**sampling).to_vllm()] * count
+        if len(each) != count:
+            raise SamplingError(f"each has {len(each)} entries for {count} conversations: pass one for each.")
+        return [SamplingOptions.from_arguments(**{**sampling, **own}).to_vllm() for own in each]
 
     def _adapter_for_each(self, adapters: AdapterChoice | Sequence[AdapterChoice], count: int) -> list[AdapterChoice]:
         choices = list(adapters) if isinstance(adapters, list | tuple) else [adapters] * count

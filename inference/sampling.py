@@ -19,6 +19,8 @@ class SamplingOptions:
         repetition_penalty: above 1 makes tokens that have occurred less likely; above 0, 1 is off.
         stop: text or texts that end the answer; not part of it.
         seed: the same seed gives the same answer to the same request; None is random.
+        grammar: the answer is a text of this grammar (xgrammar's EBNF with a rule `root`), unless `max_tokens` cuts it
+            off; None leaves it free. Never take one from a user: compiling it is work without a limit.
 
     Raises:
         SamplingError: a value is out of its range; the message names field, range and value.
@@ -31,6 +33,7 @@ class SamplingOptions:
     repetition_penalty: float = 1.0
     stop: str | Sequence[str] | None = None
     seed: int | None = None
+    grammar: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("max_tokens", "top_k"):
@@ -47,6 +50,9 @@ class SamplingOptions:
         is_list = isinstance(self.stop, (str, list, tuple)) or self.stop is None
         texts = is_list and all(isinstance(text, str) and text for text in self.stop_texts)
         self._require(texts, "stop", "a non-empty text, or a list of them")
+        # vLLM takes a text without any `::=` for a grammar of another kind.
+        is_grammar = isinstance(self.grammar, str) and "root ::=" in self.grammar
+        self._require(self.grammar is None or is_grammar, "grammar", "EBNF with a rule `root ::= …`, or None")
 
     @classmethod
     def from_arguments(cls, **arguments: Any) -> Self:
@@ -70,6 +76,7 @@ class SamplingOptions:
     def to_vllm(self, **options: Any) -> Any:
         """Returns vLLM's `SamplingParams` with these values and `options`."""
         from vllm import SamplingParams
+        from vllm.sampling_params import StructuredOutputsParams
 
         return SamplingParams(
             max_tokens=self.max_tokens,
@@ -79,5 +86,6 @@ class SamplingOptions:
             repetition_penalty=self.repetition_penalty,
             stop=self.stop_texts or None,
             seed=self.seed,
+            structured_outputs=None if self.grammar is None else StructuredOutputsParams(grammar=self.grammar),
             **options,
         )
