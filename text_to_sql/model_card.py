@@ -14,8 +14,8 @@ from typing import Any
 from tabulate import tabulate
 
 from text_to_sql.bundled_adapter import BUNDLED_ADAPTER
-from text_to_sql.checkpoint import TRAINING_RECORD
 from text_to_sql.prompt import SYSTEM_MESSAGE
+from text_to_sql.training.checkpoint import TRAINING_RECORD
 
 RESULTS = BUNDLED_ADAPTER.parent / "benchmarks" / "results"
 CARD = BUNDLED_ADAPTER / "README.md"

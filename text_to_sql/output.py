@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from inference.results import GenerationResult
-from text_to_sql.text_to_sql import Answer
+from text_to_sql.answer import Answer
 
 SHOWN_ROWS = 50
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")

@@ -1,19 +1,28 @@
 """From a question to rows: schema → prompt → SQL → checked → executed read-only."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from inference.chat import Message
 from inference.errors import PromptTooLongError
 from inference.results import GenerationResult
+from text_to_sql.answer import Answer
 from text_to_sql.errors import AnswerCutOffError, TextToSQLError
-from text_to_sql.execution.read_only_database import ReadOnlyDatabase
+from text_to_sql.execution.read_only_database import QueryResult, ReadOnlyDatabase
 from text_to_sql.execution.sql_text import extract_sql
-from text_to_sql.prompt import build_messages
+from text_to_sql.grammar import sql_grammar
+from text_to_sql.prompt import FailedAttempt, build_messages
+from text_to_sql.pruning import prune_schema
+from text_to_sql.schema import Schema
+from text_to_sql.values import ValueIndex, ValueMatch
+from text_to_sql.voting import choose
 
-# Every gold query of Spider's development set but the longest, of 161 tokens, fits.
-MAX_SQL_TOKENS = 160
+# Every gold query of Spider's development set fits.
+MAX_SQL_TOKENS = 256
+# The adapter was trained on prompts and answers up to this length together.
+MAX_PROMPT_TOKENS = 1_024
+_VOTING_TEMPERATURE = 0.7
 
 
 class Inferencer(Protocol):
@@ -31,36 +40,64 @@ class Inferencer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What came of one question.
-
-    Attributes:
-        sql: the statement; where `error` is set, the model's text as it came.
-        columns: names of the result's columns.
-        rows: the result.
-        truncated: whether there were more rows than the database's limit.
-        error: why there is no result, in one sentence; None if there is one.
-        attempts: how often the model was asked; 0 if the prompt is too long for it.
-        generation: token counts and times of the model's answer; None if it was not asked.
-    """
+class _Asked:
+    """A question on its way."""
 
     question: str
+    schema: Schema
+    values: tuple[ValueMatch, ...]
+    left_out: tuple[str, ...]
+    failed: tuple[FailedAttempt, ...] = ()
+    output_tokens: int = 0
+
+    @property
+    def messages(self) -> list[Message]:
+        return build_messages(self.schema, self.question, self.values, self.failed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """One answer of the model, and what came of it."""
+
+    generation: GenerationResult
     sql: str
-    columns: tuple[str, ...] = ()
-    rows: tuple[tuple[Any, ...], ...] = ()
-    truncated: bool = False
+    result: QueryResult | None = None
     error: str | None = None
-    attempts: int = 1
-    generation: GenerationResult | None = None
 
 
 class TextToSQL:
-    """Answers questions about one database with SQL that a model writes and that can only read."""
+    """Answers questions about one database with SQL that a model writes and that can only read.
 
-    def __init__(self, inferencer: Inferencer, database: ReadOnlyDatabase) -> None:
-        self._inferencer = inferencer
-        self._database = database
-        self._schema = database.schema.render()
+    Args:
+        inferencer: a `VLLMInferenceWithLoRA`, or whatever answers as it does.
+        database: what questions are about. Its schema, and those of its short texts that a question names, become part
+            of the prompt: as names and quoted cells, never as instructions.
+        grammar: whether the model can write only queries that the schema allows. It costs some percent of the speed and
+            no accuracy that was seen; joins are then limited to foreign keys.
+        votes: queries to write for each question, at least 1: one greedy, the others sampled. The result that most of
+            them have is the answer.
+        max_repairs: how often the model is shown its query and the error, and asked again; at least 0.
+
+    Raises:
+        ValueError: a number is out of range.
+    """
+
+    def __init__(
+        self,
+        inferencer: Inferencer,
+        database: ReadOnlyDatabase,
+        *,
+        grammar: bool = True,
+        votes: int = 1,
+        max_repairs: int = 1,
+    ) -> None:
+        if votes < 1:
+            raise ValueError(f"votes must be at least 1, got {votes}")
+        if max_repairs < 0:
+            raise ValueError(f"max_repairs must be at least 0, got {max_repairs}")
+        self._inferencer, self._database = inferencer, database
+        self._grammar, self._votes, self._max_repairs = grammar, votes, max_repairs
+        self._values = ValueIndex(database.sample_texts())
 
     def ask(self, question: str, *, max_tokens: int = MAX_SQL_TOKENS) -> Answer:
         """Returns the answer to one question; a failure is in its `error`, not raised."""
@@ -70,46 +107,113 @@ class TextToSQL:
     def ask_all(
         self, questions: Sequence[str], *, max_tokens: int = MAX_SQL_TOKENS, show_progress: bool = True
     ) -> list[Answer]:
-        """Returns the answers to many questions, in their order; the model is asked in one batch, greedily.
+        """Returns the answers to many questions, in their order; the model is asked in one batch, and once a repair.
 
         A question whose prompt is too long has that as its `error`; the others are answered.
         """
-        conversations = [build_messages(self._schema, question) for question in questions]
-        too_long = [self._why_too_long(messages) for messages in conversations]
-        answers = [
-            Answer(question, "", error=why, attempts=0) for question, why in zip(questions, too_long, strict=True)
-        ]
-        asked = [index for index, why in enumerate(too_long) if why is None]
-        generations = self._generate([conversations[index] for index in asked], max_tokens, show_progress)
-        for index, generation in zip(asked, generations, strict=True):
-            answers[index] = self._execute(questions[index], generation, max_tokens)
-        return answers
+        answers: dict[int, Answer] = {}
+        waiting: dict[int, _Asked] = {}
+        for index, question in enumerate(questions):
+            asked = self._prepare(question)
+            if isinstance(asked, Answer):
+                answers[index] = asked
+            else:
+                waiting[index] = asked
+        for attempt in range(1 + self._max_repairs):
+            if not waiting:
+                break
+            candidates = self._generate(list(waiting.values()), max_tokens, show_progress)
+            for (index, asked), own in zip(list(waiting.items()), candidates, strict=True):
+                answers[index] = _answer(asked, own, attempt + 1)
+                waiting[index] = _again(asked, own)
+                if not _may_be_repaired(own):
+                    del waiting[index]
+        return [answers[index] for index in range(len(questions))]
 
-    def _why_too_long(self, messages: Sequence[Message]) -> str | None:
+    def _prepare(self, question: str) -> _Asked | Answer:
+        schema, values = self._database.schema, self._values.matches(question)
+        chosen = prune_schema(schema, question, values, self._fits(question, values))
+        kept = tuple(match for match in values if match.table.lower() in chosen.table_names)
+        left_out = tuple(table.name for table in schema.tables if table.name.lower() not in chosen.table_names)
+        asked = _Asked(question, chosen, kept, left_out)
         try:
-            self._inferencer.prompt_tokens(messages)
+            self._inferencer.prompt_tokens(asked.messages)
         except PromptTooLongError as error:
-            return f"{error} Most of the prompt is the schema: ask a database with fewer or narrower tables."
-        return None
+            return Answer(question, "", error=f"{error} Ask about a database with narrower tables.", attempts=0)
+        return asked
 
-    def _generate(
-        self, conversations: Sequence[Sequence[Message]], max_tokens: int, show_progress: bool
-    ) -> list[GenerationResult]:
-        if not conversations:
-            return []
-        return self._inferencer.generate_batch_detailed(
-            conversations, temperature=0, max_tokens=max_tokens, show_progress=show_progress
+    def _fits(self, question: str, values: tuple[ValueMatch, ...]) -> Callable[[Schema], bool]:
+        def fits(schema: Schema) -> bool:
+            try:
+                return self._inferencer.prompt_tokens(build_messages(schema, question, values)) <= MAX_PROMPT_TOKENS
+            except PromptTooLongError:
+                return False
+
+        return fits
+
+    def _generate(self, waiting: Sequence[_Asked], max_tokens: int, show_progress: bool) -> list[list[_Candidate]]:
+        """Returns the candidates of each question, the greedy one first."""
+        options = [self._options(asked, number) for asked in waiting for number in range(self._votes)]
+        generations = self._inferencer.generate_batch_detailed(
+            [asked.messages for asked in waiting for _ in range(self._votes)],
+            each=options,
+            max_tokens=max_tokens,
+            show_progress=show_progress,
         )
+        candidates = [self._execute(generation, max_tokens) for generation in generations]
+        return [candidates[start : start + self._votes] for start in range(0, len(candidates), self._votes)]
 
-    def _execute(self, question: str, generation: GenerationResult, max_tokens: int) -> Answer:
+    def _options(self, asked: _Asked, number: int) -> dict[str, Any]:
+        grammar = sql_grammar(asked.schema) if self._grammar else None
+        if number == 0:
+            return {"temperature": 0, "grammar": grammar}
+        return {"temperature": _VOTING_TEMPERATURE, "top_p": 1.0, "top_k": 0, "seed": number, "grammar": grammar}
+
+    def _execute(self, generation: GenerationResult, max_tokens: int) -> _Candidate:
         sql = generation.text.strip()
         try:
             _check_complete(generation, max_tokens)
             sql = extract_sql(generation.text)
-            result = self._database.execute(sql)
+            return _Candidate(generation, sql, self._database.execute(sql))
         except TextToSQLError as error:
-            return Answer(question, sql, error=str(error), generation=generation)
-        return Answer(question, sql, result.columns, result.rows, result.truncated, generation=generation)
+            return _Candidate(generation, sql, error=str(error))
+
+
+def _answer(asked: _Asked, candidates: Sequence[_Candidate], attempts: int) -> Answer:
+    tokens = asked.output_tokens + sum(candidate.generation.output_tokens for candidate in candidates)
+    choice = choose([candidate.result for candidate in candidates])
+    index, votes = choice or (0, 0)
+    chosen = candidates[index]
+    answer = Answer(
+        asked.question,
+        chosen.sql,
+        error=chosen.error,
+        attempts=attempts,
+        votes=votes,
+        candidates=len(candidates),
+        left_out=asked.left_out,
+        generation=chosen.generation,
+        output_tokens=tokens,
+    )
+    if chosen.result is None:
+        return answer
+    return replace(answer, columns=chosen.result.columns, rows=chosen.result.rows, truncated=chosen.result.truncated)
+
+
+def _may_be_repaired(candidates: Sequence[_Candidate]) -> bool:
+    """Whether nothing could be run, and the greedy answer is whole: one that was cut off would only grow."""
+    return (
+        all(candidate.result is None for candidate in candidates) and candidates[0].generation.finish_reason == "stop"
+    )
+
+
+def _again(asked: _Asked, candidates: Sequence[_Candidate]) -> _Asked:
+    first = candidates[0]
+    return replace(
+        asked,
+        failed=(*asked.failed, FailedAttempt(first.sql, first.error or "")),
+        output_tokens=asked.output_tokens + sum(candidate.generation.output_tokens for candidate in candidates),
+    )
 
 
 def _check_complete(generation: GenerationResult, max_tokens: int) -> None:

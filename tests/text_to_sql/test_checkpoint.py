@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from text_to_sql.checkpoint import name_base_model, store_in_float16
+
+from text_to_sql.training.checkpoint import name_base_model, store_in_float16
 
 WEIGHTS = "adapter_model.safetensors"
 

@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from text_to_sql.prompt import FailedAttempt
 from text_to_sql.schema import Schema
 from text_to_sql.values import ValueMatch
 
@@ -20,6 +21,7 @@ class Example:
         kind: `simple`, `join` or `nested/setop`.
         source: `spider`, `wikisql` or `generator`.
         values: cells of the database that the question names, as the prompt shows them.
+        failed: a wrong answer that came before, with its error.
         paraphrased: whether the question is another wording of one that is there too.
     """
 
@@ -30,6 +32,7 @@ class Example:
     kind: str
     source: str
     values: tuple[ValueMatch, ...] = ()
+    failed: tuple[FailedAttempt, ...] = ()
     paraphrased: bool = False
 
 

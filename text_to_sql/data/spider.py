@@ -47,7 +47,9 @@ def load_spider(folder: Path, *, paraphrases: bool = False) -> list[Example]:
         name = row["db_id"]
         values = indexes[name].matches(question)
         paraphrased = question is not row["question"]
-        return Example(name, schemas[name], question, golds[id(row)], row["kind"], "spider", values, paraphrased)
+        return Example(
+            name, schemas[name], question, golds[id(row)], row["kind"], "spider", values, paraphrased=paraphrased
+        )
 
     examples = [example(row, row["question"]) for row in rows]
     if paraphrases:

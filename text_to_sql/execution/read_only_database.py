@@ -15,9 +15,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from text_to_sql.errors import DatabaseFileError, QueryFailedError, QueryTimeoutError, UnsafeSQLError
+from text_to_sql.errors import (
+    DatabaseFileError,
+    QueryFailedError,
+    QueryTimeoutError,
+    TextToSQLError,
+    UnsafeSQLError,
+)
 from text_to_sql.execution.sql_text import check_select
-from text_to_sql.schema import read_schema, user_tables
+from text_to_sql.schema import quoted, read_schema, user_tables
 
 # No function that builds large texts or blobs out of nothing: a deadline cannot stop one long C call.
 ALLOWED_FUNCTIONS: Final = frozenset(
@@ -112,6 +118,31 @@ class ReadOnlyDatabase:
         except sqlite3.Error as error:
             raise self._explained(error) from error
         return QueryResult(columns, tuple(rows[: self._max_rows]), len(rows) > self._max_rows)
+
+    def sample_texts(
+        self, max_values_per_column: int = 1_000, max_length: int = 60
+    ) -> dict[tuple[str, str], tuple[str, ...]]:
+        """Returns different short texts of each (table, column), to be found in questions.
+
+        Args:
+            max_values_per_column: at least 1.
+            max_length: characters of the longest, at least 1.
+
+        Returns:
+            Nothing for a column that takes longer than `timeout_s`.
+        """
+        texts = {}
+        for table in self.schema.tables:
+            for column in table.columns:
+                if column.type in ("text", "others"):
+                    name = quoted(column.name)
+                    with suppress(TextToSQLError):
+                        result = self.execute(
+                            f"SELECT DISTINCT {name} FROM {quoted(table.name)} "  # noqa: S608 (names of the schema)
+                            f"WHERE LENGTH({name}) <= {max_length} LIMIT {max_values_per_column}"
+                        )
+                        texts[table.name, column.name] = tuple(row[0] for row in result.rows if isinstance(row[0], str))
+        return texts
 
     def _explained(self, error: sqlite3.Error) -> Exception:
         if self._denial:

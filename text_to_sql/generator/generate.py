@@ -8,7 +8,7 @@ from text_to_sql.data.example import Example
 from text_to_sql.data.kind import kind_of
 from text_to_sql.generator import joined_tables, several_selects, single_table
 from text_to_sql.generator.database import DrawnDatabase, draw_database
-from text_to_sql.generator.domain import Domain
+from text_to_sql.generator.domain import Domain, load_domains
 from text_to_sql.generator.single_table import Pattern
 from text_to_sql.generator.wording import Question, Wording
 from text_to_sql.values import ValueIndex
@@ -20,6 +20,21 @@ _GROUPS: tuple[tuple[Sequence[tuple[Pattern, int]], int], ...] = (
     (joined_tables.PATTERNS, 38),
     (several_selects.PATTERNS, 17),
 )
+
+
+# One domain in ten is never trained on.
+_HELD_OUT_SHARE = 10
+_SPLIT_SEED = 20261123
+
+
+def split_domains() -> tuple[list[Domain], list[Domain]]:
+    """Returns (training, held out) domains; the held-out ones never depend on a recipe."""
+    domains = list(load_domains())
+    held_out = set(
+        random.Random(_SPLIT_SEED).sample([domain.name for domain in domains], len(domains) // _HELD_OUT_SHARE)
+    )
+    training = [domain for domain in domains if domain.name not in held_out]
+    return training, [domain for domain in domains if domain.name in held_out]
 
 
 def generate(count: int, domains: Sequence[Domain], seed: int, questions_per_database: int = 8) -> list[list[Example]]:

@@ -7,9 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from text_to_sql.data.example import Example, sample
+from text_to_sql.data.leakage import leaked_databases
 from text_to_sql.data.spider import SPLIT_SEED, load_spider, split_spider
 from text_to_sql.data.wikisql import load_wikisql, merge_tables
 from text_to_sql.foreign_keys import guessed_keys
+from text_to_sql.generator.generate import generate, split_domains
+from text_to_sql.training.mistakes import with_mistake
 from text_to_sql.training.recipe import Recipe
 from text_to_sql.training.variation import vary
 
@@ -26,14 +29,21 @@ def collect_packs(data: Path, recipe: Recipe) -> tuple[list[Pack], list[Pack]]:
     """
     rng = random.Random(recipe.seed)
     training, held_out = split_spider(load_spider(data, paraphrases=True))
-    held_out = sample(
-        [_with_guessed_keys(one) for one in held_out], recipe.held_out_examples, random.Random(SPLIT_SEED)
-    )
+    held_out = sample(held_out, recipe.held_out_examples, random.Random(SPLIT_SEED))
+    held_out = [_with_guessed_keys(example) for example in held_out]
     packs = [pack for _ in range(recipe.spider_passes) for pack in packs_by_database(training, recipe.pack_size, rng)]
     if recipe.wikisql_examples:
         packs += _wikisql_packs(load_wikisql(data, "train", recipe.wikisql_examples, recipe.seed), recipe, rng)
-    held_out = map(_with_guessed_keys, held_out)
-    return [vary(pack, rng) for pack in packs], packs_by_database(held_out, recipe.pack_size, rng)
+    if recipe.generated_examples:
+        packs += generate(recipe.generated_examples, split_domains()[0], recipe.seed, recipe.pack_size)
+    if leaked := leaked_databases((example for pack in packs for example in pack), held_out):
+        raise ValueError(f"held-out databases are among those to train on: {', '.join(leaked)}")
+    shown = [[_now_and_then_mistaken(example, recipe, rng) for example in vary(pack, rng)] for pack in packs]
+    return shown, packs_by_database(held_out, recipe.pack_size, rng)
+
+
+def _now_and_then_mistaken(example: Example, recipe: Recipe, rng: random.Random) -> Example:
+    return with_mistake(example, rng) if rng.random() < recipe.mistakes else example
 
 
 def packs_by_database(examples: Iterable[Example], size: int, rng: random.Random) -> list[Pack]:

@@ -54,7 +54,7 @@ def encode_example(tokenizer: Any, example: Example) -> EncodedExample:
     the answer by position: pad and end token are the same id here, and a mask by id would leave the end untrained.
     """
     prompt = tokenizer.apply_chat_template(
-        build_messages(example.schema, example.question, example.values),
+        build_messages(example.schema, example.question, example.values, example.failed),
         add_generation_prompt=True,
         tokenize=True,
         return_dict=False,

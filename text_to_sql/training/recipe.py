@@ -15,6 +15,7 @@ class Recipe:
         spider_passes: how often each question and paraphrase of Spider occurs, each time in another form.
         wikisql_examples: how many of WikiSQL's 49,181 training questions join them.
         generated_examples: how many questions of the project's own generator join them.
+        mistakes: share of examples that are shown with a wrong answer and its error first, to learn mending.
         held_out_examples: how many held-out questions the validation loss is taken over.
         max_length: longer examples (prompt, SQL and end token) are left out.
     """
@@ -32,9 +33,10 @@ class Recipe:
     pack_size: int = 8
     spider_passes: int = 2
     wikisql_examples: int = 12_000
-    generated_examples: int = 0
+    generated_examples: int = 20_000
+    mistakes: float = 0.06
     held_out_examples: int = 512
-    max_length: int = 768
+    max_length: int = 1_024
     seed: int = 42
 
     def __post_init__(self) -> None:
@@ -43,7 +45,7 @@ class Recipe:
             minimum = 0 if field in zero_allowed else 1
             if isinstance(value, int) and value < minimum:
                 raise ValueError(f"{field} must be at least {minimum}, got {value}")
-        for field in ("learning_rate", "dropout", "weight_decay"):
+        for field in ("learning_rate", "dropout", "weight_decay", "mistakes"):
             value = getattr(self, field)
             if not 0 <= value < 1:
                 raise ValueError(f"{field} must be in [0, 1), got {value}")

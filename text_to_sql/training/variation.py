@@ -15,8 +15,8 @@ from text_to_sql.pruning import prune_schema
 from text_to_sql.schema import Schema
 from text_to_sql.values import ValueMatch
 
-# Some 700 tokens of names and commas; longer schemas are pruned as they are at inference.
-MAX_SCHEMA_CHARACTERS = 2_200
+# Some 850 tokens of names and commas; longer schemas are pruned as they are at inference.
+MAX_SCHEMA_CHARACTERS = 3_000
 _WORD = re.compile(r"[A-Za-z]{3,}")
 
 _NO_KEYS, _GUESSED_KEYS = 0.1, 0.35
