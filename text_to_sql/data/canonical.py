@@ -29,6 +29,8 @@ def canonical_sql(sql: str, schema: Schema) -> str:
     scopes = [scope for scope in traverse_scope(tree) if isinstance(scope.expression, exp.Select)]
     columns = _columns_by_table(schema)
     for scope in scopes:
+        _spell_tables(scope, schema)
+    for scope in scopes:
         _qualify(scope, columns)
     for scope, aliases in [(scope, _needless_aliases(scope, scopes)) for scope in scopes]:
         for alias in aliases:
@@ -64,18 +66,28 @@ def _selects_around(scope: Scope) -> Iterator[Scope]:
         current = current.parent
 
 
+def _spell_tables(scope: Scope, schema: Schema) -> None:
+    names = {table.name.lower(): table.name for table in schema.tables}
+    for table in _tables(scope).values():
+        table.set("this", _identifier(names[table.name.lower()]))
+
+
 def _qualify(scope: Scope, columns: Mapping[str, Mapping[str, str]]) -> None:
-    """Gives each unqualified column the name of its source, the innermost that has such a column."""
+    """Gives each column its source's name, where it has none the innermost that has such a column; spells both."""
     for column in _own_columns(scope):
-        if column.table:
-            continue
-        for around in _selects_around(scope):
-            owners = [
-                name for name, table in _tables(around).items() if column.name.lower() in columns[table.name.lower()]
-            ]
-            if owners:
-                column.set("table", _identifier(_tables(around)[owners[0]].alias_or_name))
-                break
+        source = _source_of(column, scope, columns)
+        if source is not None:
+            column.set("this", _identifier(columns[source.name.lower()][column.name.lower()]))
+            column.set("table", _identifier(source.alias_or_name))
+
+
+def _source_of(column: exp.Column, scope: Scope, columns: Mapping[str, Mapping[str, str]]) -> exp.Table | None:
+    """Returns the table that a column belongs to; None for the name of a column of SELECT."""
+    for around in _selects_around(scope):
+        for name, table in _tables(around).items():
+            if column.table.lower() in ("", name) and column.name.lower() in columns[table.name.lower()]:
+                return table
+    return None
 
 
 def _identifier(name: str) -> exp.Identifier:
