@@ -82,7 +82,7 @@ def _looks_like_reference(column: str, parent: _NamedTable) -> bool:
     key = parent.column_names[0]
     name, key_name = _letters(column), _letters(key)
     if column.lower() not in _COMMON_NAMES and key.lower() not in _COMMON_NAMES:
-        if name == key_name:
+        if name == key_name and len(name) > 1:
             return True
         if len(key_name) >= _SHORTEST_SUFFIX and name.endswith(key_name):
             return True

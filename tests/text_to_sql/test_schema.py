@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from text_to_sql.errors import DatabaseFileError
-from text_to_sql.schema import Column, Schema, SchemaWarning, Table, quoted, read_schema
+from text_to_sql.schema import SchemaWarning, parse_schema, quoted, read_schema
 
 Names = st.text(st.characters(blacklist_categories=("Cs", "Cc")), min_size=1, max_size=12)
 
@@ -43,14 +43,28 @@ def render(*statements: str) -> str:
     ],
 )
 def test_declared_types_become_the_five_of_the_training_data(declared: str, ours: str) -> None:
-    assert render(f"CREATE TABLE t (a {declared})") == f"CREATE TABLE t (a {ours})"
+    assert render(f"CREATE TABLE t (a {declared})") == f"t.a {ours}"
 
 
 def test_tables_stand_in_the_order_of_their_creation_one_a_line() -> None:
     text = render(
         "CREATE TABLE zebra (a TEXT, b INT)", "CREATE TABLE ant (c TEXT)", "CREATE VIEW v AS SELECT a FROM zebra"
     )
-    assert text == "CREATE TABLE zebra (a text, b number)\nCREATE TABLE ant (c text)\nCREATE TABLE v (a text)"
+    assert text == "zebra.a text, zebra.b number\nant.c text\nv.a text"
+
+
+def test_foreign_keys_follow_the_tables_as_a_join_spells_them() -> None:
+    text = render(
+        "CREATE TABLE author (id INTEGER PRIMARY KEY)", 'CREATE TABLE "a book" (writer INT REFERENCES author (id))'
+    )
+    assert text == 'author.id number\n"a book".writer number\n"a book".writer = author.id'
+
+
+def test_the_schemas_of_the_training_data_are_parsed() -> None:
+    schema = parse_schema("CREATE TABLE a (a_id number, x others)\nCREATE TABLE b (a_id number)")
+    assert schema.render() == "a.a_id number, a.x others\nb.a_id number\nb.a_id = a.a_id"
+    with pytest.raises(DatabaseFileError, match="'DROP a' is no CREATE TABLE statement: near"):
+        parse_schema("DROP a")
 
 
 @pytest.mark.parametrize(
@@ -72,12 +86,12 @@ def test_names_are_quoted_where_sql_needs_it(name: str, expected: str) -> None:
 
 @given(table=Names, columns=st.lists(Names, min_size=1, max_size=4, unique_by=str.lower))
 def test_sqlite_reads_the_same_names_back(table: str, columns: list[str]) -> None:
-    schema = Schema((Table(table, tuple(Column(name, "text") for name in columns)),))
     with closing(sqlite3.connect(":memory:")) as connection:
         if table.lower().startswith("sqlite_"):
             return
-        connection.execute(schema.render())
-        assert read_schema(connection) == schema
+        connection.execute(f"CREATE TABLE {quoted(table)} ({', '.join(map(quoted, columns))})")
+        [read] = read_schema(connection).tables
+        assert (read.name, list(read.column_names)) == (table, columns)
 
 
 def test_some_tables_can_be_offered_in_any_spelling() -> None:
@@ -109,7 +123,7 @@ def test_a_view_of_a_table_that_was_dropped_is_left_out_with_a_warning() -> None
         closing(database(*BROKEN_VIEW, "CREATE TABLE b (y INT)")) as connection,
         pytest.warns(SchemaWarning, match=re.escape(message)),
     ):
-        assert read_schema(connection).render() == "CREATE TABLE b (y number)"
+        assert read_schema(connection).render() == "b.y number"
 
 
 def test_a_database_with_nothing_but_broken_views_is_an_error() -> None:

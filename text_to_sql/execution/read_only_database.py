@@ -15,13 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from text_to_sql.errors import (
-    DatabaseFileError,
-    QueryFailedError,
-    QueryTimeoutError,
-    TextToSQLError,
-    UnsafeSQLError,
-)
+from text_to_sql.errors import DatabaseFileError, QueryFailedError, QueryTimeoutError, UnsafeSQLError
 from text_to_sql.execution.sql_text import check_select
 from text_to_sql.schema import quoted, read_schema, user_tables
 
@@ -136,12 +130,13 @@ class ReadOnlyDatabase:
             for column in table.columns:
                 if column.type in ("text", "others"):
                     name = quoted(column.name)
-                    with suppress(TextToSQLError):
-                        result = self.execute(
+                    self._deadline = time.monotonic() + self._timeout_s
+                    with suppress(sqlite3.Error):
+                        rows = self._connection.execute(
                             f"SELECT DISTINCT {name} FROM {quoted(table.name)} "  # noqa: S608 (names of the schema)
                             f"WHERE LENGTH({name}) <= {max_length} LIMIT {max_values_per_column}"
-                        )
-                        texts[table.name, column.name] = tuple(row[0] for row in result.rows if isinstance(row[0], str))
+                        ).fetchall()
+                        texts[table.name, column.name] = tuple(text for (text,) in rows if isinstance(text, str))
         return texts
 
     def _explained(self, error: sqlite3.Error) -> Exception:

@@ -1,0 +1,186 @@
+"""Generated questions: SQL that runs, words that fit, the same from the same seed."""
+
+import random
+import sqlite3
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from text_to_sql.data.canonical import canonical_sql
+from text_to_sql.data.kind import kind_of
+from text_to_sql.generator.conditions import FILTERED_ROLES, condition_on
+from text_to_sql.generator.database import draw_database
+from text_to_sql.generator.domain import DomainColumn, load_domain, load_domains
+from text_to_sql.generator.generate import generate, split_domains
+from text_to_sql.generator.naming import draw_naming
+from text_to_sql.generator.wording import Wording, in_plural
+from text_to_sql.schema import Schema, quoted
+
+DOMAINS = load_domains()
+
+
+def create(connection: sqlite3.Connection, schema: Schema) -> None:
+    for table in schema.tables:
+        columns = ", ".join(f"{quoted(column.name)} {column.type}" for column in table.columns)
+        connection.execute(f"CREATE TABLE {quoted(table.name)} ({columns})")
+
+
+@given(seed=st.integers(0, 100_000))
+@settings(max_examples=30, deadline=None)
+def test_every_answer_runs_on_its_schema_in_canonical_spelling(seed: int) -> None:
+    [examples] = generate(1, DOMAINS, seed)
+    with closing(sqlite3.connect(":memory:")) as connection:
+        create(connection, examples[0].schema)
+        for example in examples:
+            connection.execute(example.sql)
+            assert canonical_sql(example.sql, example.schema) == example.sql
+            assert example.kind == kind_of(example.sql)
+            assert example.question[0].isupper()
+            assert "  " not in example.question
+            assert "{" not in example.question
+
+
+def test_the_same_seed_gives_the_same_questions_and_another_one_others() -> None:
+    assert generate(40, DOMAINS, 1) == generate(40, DOMAINS, 1)
+    assert generate(40, DOMAINS, 1) != generate(40, DOMAINS, 2)
+
+
+def test_all_kinds_and_clauses_occur_and_questions_do_not_repeat() -> None:
+    groups = generate(1_500, DOMAINS, 5)
+    examples = [example for group in groups for example in group]
+    kinds = Counter(example.kind for example in examples)
+    assert min(kinds["simple"], kinds["join"], kinds["nested/setop"]) > 150
+    texts = " ".join(example.sql for example in examples)
+    for clause in ("DISTINCT", "GROUP BY", "HAVING", "ORDER BY", "LIMIT", "BETWEEN", "LIKE", "INTERSECT", "EXCEPT"):
+        assert clause in texts
+    assert " UNION " in texts
+    assert len({example.question for example in examples}) > 0.97 * len(examples)
+    for group in groups:
+        assert len({example.sql for example in group}) == len(group)
+
+
+def test_cells_that_a_question_names_are_those_that_its_answer_compares() -> None:
+    examples = [example for group in generate(300, DOMAINS, 9) for example in group]
+    for example in examples:
+        for match in example.values:
+            assert match.value.lower() in example.question.lower()
+    named = [example for example in examples if example.values]
+    assert sum(any(match.value in example.sql for match in example.values) for example in named) > 0.8 * len(named)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((0, DOMAINS, 1), "count must be at least 1, got 0"),
+        ((1, [], 1), "domains must be one or more, got none"),
+        ((1, DOMAINS, 1, 0), "questions_per_database must be at least 1, got 0"),
+    ],
+)
+def test_bad_numbers_are_refused(arguments: tuple[Any, ...], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        generate(*arguments)
+
+
+def test_held_out_domains_are_never_trained_on() -> None:
+    training, held_out = split_domains()
+    assert {domain.name for domain in training}.isdisjoint(domain.name for domain in held_out)
+    assert len(training) + len(held_out) == len(DOMAINS)
+
+
+@given(seed=st.integers(0, 10_000))
+@settings(deadline=None)
+def test_a_drawn_database_is_connected_and_its_names_are_plain_and_distinct(seed: int) -> None:
+    rng = random.Random(seed)
+    database = draw_database(rng.choice(DOMAINS), rng)
+    with closing(sqlite3.connect(":memory:")) as connection:
+        create(connection, database.schema)
+    names = {table.name for table in database.tables}
+    reached = {database.tables[0].name}
+    for _ in names:
+        for reference in database.references:
+            ends = {reference.child.name, reference.parent.name}
+            reached |= ends if ends & reached else set()
+    assert reached == names
+
+
+def test_databases_are_named_in_many_ways() -> None:
+    namings = [draw_naming(random.Random(seed)) for seed in range(200)]
+    columns = {naming.column("birth_date", "horse", common=True) for naming in namings}
+    assert {"birth_date", "Birth_Date", "BirthDate", "birthDate", "birthdate", "horse_birth_date"} <= columns
+    assert {"horse", "Horses", "horses"} <= {naming.table("horse", "horses") for naming in namings}
+
+
+@pytest.mark.parametrize("role", FILTERED_ROLES)
+def test_conditions_hold_for_cells_of_their_column(role: str) -> None:
+    """A condition of each role finds a row among rows of all the values that its column can have."""
+    database = next(
+        drawn
+        for seed in range(500)
+        if (drawn := draw_database(DOMAINS[seed % len(DOMAINS)], random.Random(seed))).tables[0].with_role(role)
+    )
+    table = database.tables[0]
+    column = table.with_role(role)[0]
+    with closing(sqlite3.connect(":memory:")) as connection:
+        create(connection, database.schema)
+        cells = column.words.values or _cells_between(column.words)
+        connection.executemany(
+            f"INSERT INTO {table.source} ({quoted(column.name)}) VALUES (?)", [(cell,) for cell in cells]
+        )
+        counts = []
+        for seed in range(60):
+            condition = condition_on(table, column, Wording(random.Random(seed)))
+            [(count,)] = connection.execute(f"SELECT COUNT(*) FROM {table.source} WHERE {condition.sql}").fetchall()
+            counts.append(count)
+    assert sum(count > 0 for count in counts) > 20
+    assert any(count < len(cells) for count in counts)
+
+
+def _cells_between(words: DomainColumn) -> list[Any]:
+    low, high = words.range
+    if isinstance(low, str):
+        return [f"{year}-06-15" for year in range(int(low[:4]), int(high[:4]) + 1)]
+    return (
+        [low + (high - low) * step / 400 for step in range(401)] if isinstance(low, float) else [*range(low, high + 1)]
+    )
+
+
+def test_phrases_in_plural() -> None:
+    assert [in_plural(phrase) for phrase in ("name", "date of birth", "country")] == [
+        "names",
+        "dates of birth",
+        "countries",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[tables.a]\n", "bad.toml: 'nouns'"),
+        ('[tables.a]\nnouns = [["a", "as"]]\ncolumns.x = {role = "colour"}', "x: role must be one of key, name, "),
+        ('[tables.a]\nnouns = [["a", "as"]]\ncolumns.x = {role = "name"}', "x: a column of role name needs phrases"),
+        (
+            '[tables.a]\nnouns = [["a", "as"]]\ncolumns.x = {role = "name", phrases = ["x"]}',
+            "x: a column of role name needs two values or more",
+        ),
+        (
+            '[tables.a]\nnouns = [["a", "as"]]\ncolumns.x = {role = "year", phrases = ["x"], range = [5, 4]}',
+            r"x: a column of role year needs a range \[least, greatest\]",
+        ),
+        (
+            '[tables.a]\nnouns = [["a", "as"]]\ncolumns.x = {role = "reference", to = "b", parent = "p", child = "c"}',
+            "bad: a.x refers to b, which has no key",
+        ),
+        ('[tables.a]\nnouns = [["a", "as"]]\ncolumns.x = {role = "key", colour = 1}', "x: unknown colour"),
+        ('[tables.a]\nnouns = [["a", "as"]]\ncolumns.x = {role = "reference"}', "x: a reference needs to, parent and"),
+    ],
+)
+def test_a_bad_domain_says_what_is_wrong(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        load_domain(path)
