@@ -6,9 +6,12 @@ nouns = [["horse", "horses"]]
 [tables.horse.columns]
 horse_id = { role = "key" }
 name = { role = "name", phrases = ["name"], values = ["Bramble", "Comet"] }
+owner = { role = "category", phrases = ["owner"], values = "full_names" }
 stable_id = { role = "reference", to = "stable", parent = "kept in", child = "that keep" }
 foaled = { role = "year", phrases = ["year of birth"], range = [2005, 2022], after = "born after {}" }
 ```
+
+Values are a list, or the name of one in `vocabulary.toml`.
 """
 
 import tomllib
@@ -18,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 DOMAINS_FOLDER: Final = Path(__file__).with_name("domains")
+_VOCABULARY: Final = Path(__file__).with_name("vocabulary.toml")
 ROLES: Final = ("key", "name", "category", "measure", "year", "date", "flag", "text", "reference")
 _NEEDS_VALUES = ("name", "category", "flag", "text")
 _NEEDS_RANGE = ("measure", "year", "date")
@@ -128,6 +132,11 @@ def load_domain(path: Path) -> Domain:
         raise ValueError(f"{path.name}: {error}") from error
 
 
+@cache
+def _vocabulary() -> dict[str, list[str]]:
+    return tomllib.loads(_VOCABULARY.read_text(encoding="utf-8"))
+
+
 def _table(name: str, content: dict[str, Any]) -> DomainTable:
     nouns = tuple((singular, plural) for singular, plural in content["nouns"])
     return DomainTable(name, nouns, tuple(_column(*item) for item in content["columns"].items()))
@@ -140,5 +149,7 @@ def _column(name: str, content: dict[str, Any]) -> DomainColumn:
     unknown = sorted(set(renamed) - known - {"as"})
     if unknown:
         raise ValueError(f"{name}: unknown {', '.join(unknown)}")
+    if isinstance(renamed.get("values"), str):
+        renamed["values"] = _vocabulary()[renamed["values"]]
     tuples = {field: tuple(value) if isinstance(value, list) else value for field, value in renamed.items()}
     return DomainColumn(name, **{field: value for field, value in tuples.items() if field != "as"})
