@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import sqlglot
 from sqlglot.errors import SqlglotError
@@ -29,6 +30,8 @@ _TYPES = (
     ("num", "number"),
     ("dec", "number"),
 )
+# A warning names the caller's line, not one of this package.
+_PACKAGE = str(Path(__file__).parent)
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -141,7 +144,7 @@ def _read_or_warn(connection: sqlite3.Connection, name: str) -> Table | None:
             f"{quoted(name)} is left out, questions cannot be about it: SQLite cannot read it ({error}). "
             "Repair it, or drop it if it is a view that is no longer needed.",
             SchemaWarning,
-            stacklevel=4,
+            skip_file_prefixes=(_PACKAGE,),
         )
         return None
 

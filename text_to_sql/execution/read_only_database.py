@@ -1,44 +1,26 @@
 """Runs SQL that a model wrote on a SQLite file, and can only read: several layers, none trusted alone.
 
-1. `check_select`: one query, over offered tables (sqlglot).
-2. The file is opened read-only, with SQLite's defensive settings and size limits.
-3. An authorizer allows reading offered tables and listed functions, nothing else.
-4. A deadline stops what runs too long, and a row limit what returns too much.
+1. `check_select`: one query, over offered tables, with listed functions (sqlglot).
+2. A process of its own runs it, which has the layers that `worker.py` names.
+3. Where that process gives no answer, it is killed; the next query starts another.
 """
 
 import sqlite3
-import time
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
 from text_to_sql.errors import DatabaseFileError, QueryFailedError, QueryTimeoutError, UnsafeSQLError
+from text_to_sql.execution.allow_list import ALLOWED_FUNCTIONS, MEMORY_BYTES, SQLITE_LIMITS
 from text_to_sql.execution.sql_text import check_select
-from text_to_sql.schema import quoted, read_schema, user_tables
+from text_to_sql.execution.worker_process import WorkerDiedError, WorkerProcess, WorkerTimeoutError
+from text_to_sql.schema import Schema, quoted, read_schema, user_tables
 
-# No function that builds large texts or blobs out of nothing: a deadline cannot stop one long C call.
-ALLOWED_FUNCTIONS: Final = frozenset(
-    "abs avg ceil ceiling coalesce count cume_dist date datetime dense_rank first_value floor glob group_concat ifnull "  # noqa: SIM905
-    "iif instr julianday lag last_value lead length like lower ltrim max min nth_value ntile nullif percent_rank rank "
-    "round row_number rtrim sign strftime substr substring sum time total trim typeof unicode upper".split()
-)
-_LIMITS: Final = {
-    sqlite3.SQLITE_LIMIT_LENGTH: 1_000_000,
-    sqlite3.SQLITE_LIMIT_SQL_LENGTH: 20_000,
-    sqlite3.SQLITE_LIMIT_COLUMN: 200,
-    sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 100,
-    sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: 20,
-    sqlite3.SQLITE_LIMIT_VDBE_OP: 50_000,
-    sqlite3.SQLITE_LIMIT_FUNCTION_ARG: 16,
-    sqlite3.SQLITE_LIMIT_ATTACHED: 0,
-    sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH: 100,
-    sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER: 0,
-}
-# SQLite instructions between two looks at the clock: some 10 microseconds.
-_STEPS_BETWEEN_CHECKS: Final = 1_000
+# The worker stops a query at its time limit; one that cannot be stopped from within is killed after twice as long.
+_KILL_FACTOR: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +46,7 @@ class ReadOnlyDatabase:
         allowed_tables: tables and views that may be read; None allows all of the user's, never SQLite's own.
         timeout_s: most seconds for one query, above 0.
         max_rows: most rows of one result, at least 1.
+        max_bytes: about the most bytes of one result, at least 1.
 
     Raises:
         DatabaseFileError: no such file, one that cannot be read, no SQLite database, or no such table.
@@ -76,42 +59,70 @@ class ReadOnlyDatabase:
         allowed_tables: Iterable[str] | None = None,
         timeout_s: float = 2.0,
         max_rows: int = 10_000,
+        max_bytes: int = 16 * 1024**2,
     ) -> None:
         if timeout_s <= 0:
             raise ValueError(f"timeout_s must be above 0, got {timeout_s}")
-        if max_rows < 1:
-            raise ValueError(f"max_rows must be at least 1, got {max_rows}")
+        for name, value in (("max_rows", max_rows), ("max_bytes", max_bytes)):
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
         self.path = Path(path).expanduser().resolve()
         self._timeout_s, self._max_rows = timeout_s, max_rows
-        self._deadline = 0.0
-        self._denial: UnsafeSQLError | None = None
-        with _explained_file_errors(self.path), ExitStack() as on_failure:
+        with _explained_file_errors(self.path):
             self._had_wal = _wal(self.path).exists()
-            self._connection = _open_read_only(self.path)
-            on_failure.callback(self.close)
-            self.schema = read_schema(self._connection, allowed_tables)
-            self._hidden = {name.lower() for name in user_tables(self._connection)} - self.schema.table_names
-            self._protect()
-            on_failure.pop_all()
+            self.schema, hidden = self._look(allowed_tables)
+        self._worker = WorkerProcess(
+            {
+                "uri": self.path.as_uri(),
+                "offered": sorted(self.schema.table_names),
+                "hidden": sorted(hidden),
+                "functions": sorted(ALLOWED_FUNCTIONS),
+                "limits": SQLITE_LIMITS,
+                "timeout_s": timeout_s,
+                "max_bytes": max_bytes,
+                "memory_bytes": MEMORY_BYTES,
+            }
+        )
+
+    def _look(self, allowed_tables: Iterable[str] | None) -> tuple[Schema, frozenset[str]]:
+        """Returns the offered tables, and the names of the others in lower case."""
+        try:
+            with closing(_open_read_only(self.path)) as connection:
+                schema = read_schema(connection, allowed_tables)
+                return schema, frozenset(name.lower() for name in user_tables(connection)) - schema.table_names
+        finally:
+            self._leave_no_wal()
 
     def execute(self, sql: str) -> QueryResult:
         """Runs one query.
 
         Raises:
             UnsafeSQLError: it is more than one query over the offered tables.
-            QueryFailedError: SQLite cannot run it.
+            QueryFailedError: SQLite cannot run it, or it needs more memory than it may have.
             QueryTimeoutError: it took longer than `timeout_s`.
         """
         check_select(sql, self.schema)
-        self._denial = None
-        self._deadline = time.monotonic() + self._timeout_s
+        return self._run(sql, self._max_rows)
+
+    def _run(self, sql: str, max_rows: int) -> QueryResult:
         try:
-            with closing(self._connection.execute(sql)) as cursor:
-                rows = cursor.fetchmany(self._max_rows + 1)
-                columns = tuple(name for name, *_ in cursor.description)
-        except sqlite3.Error as error:
-            raise self._explained(error) from error
-        return QueryResult(columns, tuple(rows[: self._max_rows]), len(rows) > self._max_rows)
+            answer = self._worker.ask({"sql": sql, "max_rows": max_rows}, _KILL_FACTOR * self._timeout_s)
+        except WorkerTimeoutError as error:
+            raise self._too_slow() from error
+        except WorkerDiedError as error:
+            raise QueryFailedError(
+                f"The process that ran this was ended ({error}): it needs more memory or time than it may have."
+            ) from error
+        if "denied" in answer:
+            raise UnsafeSQLError(*answer["denied"])
+        if "timeout" in answer:
+            raise self._too_slow()
+        if "failed" in answer:
+            raise QueryFailedError(f"SQLite cannot run this: {answer['failed']}.")
+        return QueryResult(tuple(answer["columns"]), tuple(map(tuple, answer["rows"])), answer["truncated"])
+
+    def _too_slow(self) -> QueryTimeoutError:
+        return QueryTimeoutError(f"The query was stopped after {self._timeout_s:g} s, its time limit.")
 
     def sample_texts(
         self, max_values_per_column: int = 1_000, max_length: int = 60
@@ -123,72 +134,28 @@ class ReadOnlyDatabase:
             max_length: characters of the longest, at least 1.
 
         Returns:
-            Nothing for a column that takes longer than `timeout_s`.
+            Nothing for a column that cannot be read within `timeout_s`.
         """
         texts = {}
         for table in self.schema.tables:
             for column in table.columns:
                 if column.type in ("text", "others"):
                     name = quoted(column.name)
-                    self._deadline = time.monotonic() + self._timeout_s
-                    with suppress(sqlite3.Error):
-                        rows = self._connection.execute(
+                    with suppress(QueryFailedError, QueryTimeoutError):
+                        result = self._run(
                             f"SELECT DISTINCT {name} FROM {quoted(table.name)} "  # noqa: S608 (names of the schema)
-                            f"WHERE LENGTH({name}) <= {max_length} LIMIT {max_values_per_column}"
-                        ).fetchall()
-                        texts[table.name, column.name] = tuple(text for (text,) in rows if isinstance(text, str))
+                            f"WHERE LENGTH({name}) <= {max_length} LIMIT {max_values_per_column}",
+                            max_values_per_column,
+                        )
+                        texts[table.name, column.name] = tuple(text for (text,) in result.rows if isinstance(text, str))
         return texts
 
-    def _explained(self, error: sqlite3.Error) -> Exception:
-        if self._denial:
-            return self._denial
-        if "interrupted" in str(error):
-            return QueryTimeoutError(f"The query was stopped after {self._timeout_s:g} s, its time limit.")
-        return QueryFailedError(f"SQLite cannot run this: {error}.")
-
-    def _protect(self) -> None:
-        """Closes everything but reading; pragmas come before the authorizer, which forbids them."""
-        connection = self._connection
-        connection.execute("PRAGMA query_only = ON")
-        connection.setconfig(sqlite3.SQLITE_DBCONFIG_DEFENSIVE, True)
-        connection.setconfig(sqlite3.SQLITE_DBCONFIG_TRUSTED_SCHEMA, False)
-        # A misspelt column in double quotes is an error, not a text.
-        connection.setconfig(sqlite3.SQLITE_DBCONFIG_DQS_DML, False)
-        for limit, value in _LIMITS.items():
-            connection.setlimit(limit, value)
-        connection.set_authorizer(self._authorize)
-        connection.set_progress_handler(lambda: time.monotonic() > self._deadline, _STEPS_BETWEEN_CHECKS)
-
-    def _authorize(
-        self, action: int, first: str | None, second: str | None, database: str | None, view: str | None
-    ) -> int:
-        denial = self._why_denied(action, first or "", second or "", view or "")
-        if denial is None:
-            return sqlite3.SQLITE_OK
-        self._denial = denial
-        return sqlite3.SQLITE_DENY
-
-    def _why_denied(self, action: int, first: str, second: str, view: str) -> UnsafeSQLError | None:
-        if action in (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_RECURSIVE):
-            return None
-        if action == sqlite3.SQLITE_READ:
-            return None if self._may_read(first.lower(), second, view.lower()) else _not_offered(first)
-        if action == sqlite3.SQLITE_FUNCTION:
-            if second.lower() in ALLOWED_FUNCTIONS:
-                return None
-            return UnsafeSQLError("function", f"the function {second} is not allowed.")
-        return UnsafeSQLError("SELECT only", "the statement does more than read.")
-
-    def _may_read(self, table: str, column: str, view: str) -> bool:
-        # An offered view may read what it was made from.
-        if {table, view} & self.schema.table_names:
-            return True
-        # A CTE is read under its own name, without a column.
-        return not column and table not in self._hidden and not table.startswith(("sqlite_", "pragma_"))
-
     def close(self) -> None:
-        """Closes the file; a second call does nothing."""
-        self._connection.close()
+        """Ends the process that reads the file; the next query starts another, a second call does nothing."""
+        self._worker.close()
+        self._leave_no_wal()
+
+    def _leave_no_wal(self) -> None:
         if not self._had_wal:
             _remove_empty_wal(self.path)
 
@@ -199,10 +166,6 @@ class ReadOnlyDatabase:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _not_offered(table: str) -> UnsafeSQLError:
-    return UnsafeSQLError("table", f"the table {table} is not offered.")
 
 
 @contextmanager
