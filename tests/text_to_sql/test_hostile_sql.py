@@ -1,7 +1,6 @@
 """No hostile statement gets through or leaves a trace, alone or mutated; tricky harmless ones pass."""
 
 import hashlib
-import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -71,11 +70,10 @@ def test_the_set_is_large_and_without_repetitions() -> None:
 @pytest.mark.parametrize("sql", ALL_HOSTILE)
 def test_hostile_sql_is_refused_without_a_trace(database: ReadOnlyDatabase, sql: str) -> None:
     before, start = state(database.path.parent), time.monotonic()
-    with pytest.raises(TextToSQLError) as caught:
+    with pytest.raises(TextToSQLError):
         database.execute(extract_sql(sql))
-    # A bound of the contract, ten times what is seen.
+    # A bound of the contract, eight times what is seen.
     assert time.monotonic() - start < 3
-    assert str(caught.value).endswith((".", ")", "’", "'")) or str(caught.value).startswith("This is no SQL: ")
     assert_no_trace(database, before)
 
 
@@ -123,8 +121,8 @@ def test_mutated_statements_give_rows_or_an_error_of_this_package_and_change_not
 
 
 def test_nothing_is_left_after_closing(database: ReadOnlyDatabase) -> None:
+    before = children()
     with ReadOnlyDatabase(database.path) as other:
         other.execute("SELECT 1")
-        started = children()
-    assert len(started - children()) == 1
-    assert os.getpid() == psutil.Process().pid
+        assert len(children() - before) == 1
+    assert children() == before
