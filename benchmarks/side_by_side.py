@@ -41,16 +41,20 @@ def write_record(path: Path, command: str, samples: Mapping[str, list[float]], *
     """Writes raw samples, host and versions as JSON."""
     import vllm
 
-    host = {
+    versions = {name: version(name) for name in ("torch", "transformers")} | {"vllm": vllm.__version__}
+    record = {"command": command, "host": host(), "versions": versions, **facts, "tokens_per_second": samples}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(record, indent=2) + "\n")
+
+
+def host() -> dict[str, str | int]:
+    """Returns what the machine is: processor, cores of this process, architecture, Python."""
+    return {
         "cpu": _cpu_name(),
         "cores": len(os.sched_getaffinity(0)),
         "machine": platform.machine(),
         "python": platform.python_version(),
     }
-    versions = {name: version(name) for name in ("torch", "transformers")} | {"vllm": vllm.__version__}
-    record = {"command": command, "host": host, "versions": versions, **facts, "tokens_per_second": samples}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(record, indent=2) + "\n")
 
 
 def _cpu_name() -> str:
