@@ -13,27 +13,37 @@ from itertools import islice, permutations
 from text_to_sql.foreign_keys import ForeignKey
 from text_to_sql.schema import Schema, Table, quoted
 
-# Sources beyond these are left out, widest first: each costs some ten rules. 80 of them are 60 kB of grammar, which
-# xgrammar compiles in 0.3 s.
-MOST_SOURCES = 80
+# Sources beyond these are left out, widest first: each costs some fifteen rules. 48 of them are 100 kB, which
+# xgrammar compiles in half a second.
+MOST_SOURCES = 48
 _WIDEST_SOURCE = 4
 
 _COMMON_RULES = r"""
-root ::= select (setop select)?
+root ::= select | single setop single | double setop double | triple setop triple
 setop ::= " INTERSECT " | " EXCEPT " | " UNION "
 comparison ::= " = " | " <> " | " > " | " < " | " >= " | " <= "
 function ::= "COUNT" | "SUM" | "AVG" | "MIN" | "MAX"
 number ::= "-"? [0-9]{1,12} ("." [0-9]{1,6})?
 text ::= "'" ([^'\n\r] | "''"){0,60} "'"
 value ::= number | text
-nested ::= "(" select ")"
+nested ::= "(" scalar ")"
 direction ::= " ASC" | " DESC"
 limit ::= " LIMIT " [1-9] [0-9]{0,3}
 """
 
-# Rules of one source: `{n}` is its number.
+# One rule for all sources, and one for each of them. `scalar` is for comparisons, `single` to `triple` are the sides of
+# set operations, which must have equally many columns.
+_QUERY_FORMS = ("select", "scalar", "single", "double", "triple")
+
+# Rules of one source: `{n}` is its number. Aggregates stand in ORDER BY only beside GROUP BY, where SQLite allows them.
 _SOURCE_RULES = r"""
-select{n} ::= "SELECT " "DISTINCT "? items{n} " FROM " from{n} where{n}? group{n}? order{n}?
+select{n} ::= "SELECT " "DISTINCT "? items{n} rest{n} ordered{n}
+scalar{n} ::= "SELECT " "DISTINCT "? item{n} rest{n} ordered{n}
+single{n} ::= "SELECT " "DISTINCT "? item{n} rest{n} group{n}?
+double{n} ::= "SELECT " "DISTINCT "? item{n} ", " item{n} rest{n} group{n}?
+triple{n} ::= "SELECT " "DISTINCT "? item{n} ", " item{n} ", " item{n} rest{n} group{n}?
+rest{n} ::= " FROM " from{n} where{n}?
+ordered{n} ::= group{n} (" ORDER BY " item{n} direction? (", " item{n} direction?)? limit?)? | (" ORDER BY " column{n} direction? (", " column{n} direction?)? limit?)?
 aggregate{n} ::= "COUNT(*)" | function "(" "DISTINCT "? column{n} ")"
 item{n} ::= column{n} | aggregate{n}
 items{n} ::= "*" | item{n} (", " item{n}){0,5}
@@ -41,7 +51,6 @@ where{n} ::= " WHERE " condition{n} ((" AND " | " OR ") condition{n}){0,3}
 condition{n} ::= column{n} comparison (value | nested) | "NOT "? column{n} " IN " (nested | "(" value (", " value){0,5} ")") | "NOT "? column{n} " LIKE " text | column{n} " BETWEEN " value " AND " value | "NOT "? column{n} " IS NULL"
 group{n} ::= " GROUP BY " column{n} (", " column{n}){0,2} having{n}?
 having{n} ::= " HAVING " aggregate{n} (comparison (number | nested) | " BETWEEN " number " AND " number)
-order{n} ::= " ORDER BY " item{n} direction? (", " item{n} direction?){0,1} limit?
 """  # noqa: E501 (a rule of the grammar is one line)
 
 
@@ -65,7 +74,8 @@ def sql_grammar(schema: Schema) -> str:
     """
     sources = list(islice(_sources(schema), MOST_SOURCES))
     rules = [_COMMON_RULES.strip()]
-    rules.append("select ::= " + " | ".join(f"select{n}" for n in range(len(sources))))
+    for form in _QUERY_FORMS:
+        rules.append(f"{form} ::= " + " | ".join(f"{form}{n}" for n in range(len(sources))))
     rules += [_column_rule(index, table) for index, table in enumerate(schema.tables)]
     for n, source in enumerate(sources):
         rules.append(f"from{n} ::= " + " | ".join(map(_terminal, source.spellings)))

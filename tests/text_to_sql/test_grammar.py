@@ -54,6 +54,8 @@ JOIN = 'FROM Author JOIN "old book" ON Author.Author_ID = "old book".Author_ID'
         "SELECT Author.Name FROM Author WHERE NOT Author.Author_ID IN (SELECT sale.price FROM sale)",
         "SELECT Author.Name FROM Author EXCEPT SELECT Author.Name FROM Author WHERE Author.Name IN ('a', 'b')",
         "SELECT sale.price FROM sale WHERE NOT sale.price IS NULL",
+        "SELECT sale.price, sale.Book_ID FROM sale INTERSECT SELECT sale.price, sale.Book_ID FROM sale",
+        "SELECT sale.price FROM sale WHERE sale.price = (SELECT sale.price FROM sale ORDER BY sale.price DESC LIMIT 1)",
     ],
 )
 def test_canonical_queries_are_allowed(sql: str) -> None:
@@ -73,6 +75,12 @@ def test_canonical_queries_are_allowed(sql: str) -> None:
         "SELECT Author.Name FROM Author; SELECT 1",
         "SELECT Author.Name FROM sqlite_master",
         "SELECT load_extension('x') FROM Author",
+        # What SQLite refuses though all names are right.
+        "SELECT Author.Name FROM Author ORDER BY COUNT(*)",
+        "SELECT Author.Name, Author.Author_ID FROM Author UNION SELECT sale.price FROM sale",
+        "SELECT Author.Name FROM Author ORDER BY Author.Name UNION SELECT sale.price FROM sale",
+        "SELECT sale.price FROM sale WHERE sale.price IN (SELECT sale.price, sale.sale_id FROM sale)",
+        "SELECT sale.price FROM sale WHERE sale.price IN (SELECT * FROM sale)",
         f"SELECT Author.Name FROM Author WHERE Author.Name = '{'x' * 61}'",
     ],
 )
