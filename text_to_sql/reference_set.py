@@ -16,7 +16,6 @@ from text_to_sql.errors import TextToSQLError
 from text_to_sql.execution.sql_text import parse_query
 
 REFERENCE_FILE: Final = Path(__file__).with_name("reference_questions.jsonl")
-KINDS: Final = ("simple", "join", "nested/setop")
 TOPICS: Final = ("catalogue", "prices", "authors", "publishers", "customers", "orders", "shipping", "sales", "reviews")
 
 
