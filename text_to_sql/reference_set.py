@@ -9,9 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
-import sqlglot
-from sqlglot import exp
-
+from text_to_sql.data.kind import kind_of
 from text_to_sql.errors import TextToSQLError
 from text_to_sql.execution.sql_text import parse_query
 
@@ -61,18 +59,6 @@ class ReferenceQuestion:
             raise ValueError(f"sql must be in canonical spelling, {canonical!r}, got {self.sql!r}")
         if self.kind != kind_of(self.sql):
             raise ValueError(f"kind must be {kind_of(self.sql)!r}, as the sql is, got {self.kind!r}")
-
-
-def kind_of(sql: str) -> str:
-    """Returns the kind of a query: `nested/setop` with more than one SELECT, else `join` with any join, else `simple`.
-
-    Raises:
-        sqlglot.errors.SqlglotError: `sql` does not parse.
-    """
-    tree = sqlglot.parse_one(sql, read="sqlite")
-    if len(list(tree.find_all(exp.Select))) > 1:
-        return "nested/setop"
-    return "join" if tree.find(exp.Join) else "simple"
 
 
 def load_reference_questions(path: Path | str = REFERENCE_FILE) -> list[ReferenceQuestion]:

@@ -14,7 +14,7 @@ from sqlglot import exp
 from sqlglot.optimizer.qualify import qualify
 
 from text_to_sql import ReadOnlyDatabase, sample_database_path
-from text_to_sql.reference_set import TOPICS, ReferenceQuestion, kind_of, load_reference_questions
+from text_to_sql.reference_set import TOPICS, ReferenceQuestion, load_reference_questions
 
 QUESTIONS = load_reference_questions()
 ORDERED = [question for question in QUESTIONS if " ORDER BY " in question.sql]
@@ -177,17 +177,3 @@ def test_a_bad_line_is_named_with_its_number(tmp_path: Path, line: str, message:
     path.write_text(f"{json.dumps(GOOD)}\n{line}\n")
     with pytest.raises(ValueError, match=rf"questions\.jsonl, line 2: .*({message}).*\. Correct this line\."):
         load_reference_questions(path)
-
-
-@pytest.mark.parametrize(
-    ("sql", "kind"),
-    [
-        ("SELECT a FROM t", "simple"),
-        ("SELECT t.a FROM t JOIN u ON t.a = u.a", "join"),
-        ("SELECT a FROM t WHERE a IN (SELECT a FROM u)", "nested/setop"),
-        ("SELECT a FROM t UNION SELECT a FROM u", "nested/setop"),
-        ("SELECT t.a FROM t JOIN (SELECT a FROM u) AS v ON t.a = v.a", "nested/setop"),
-    ],
-)
-def test_the_kind_of_a_query(sql: str, kind: str) -> None:
-    assert kind_of(sql) == kind

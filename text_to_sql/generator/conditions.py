@@ -1,6 +1,8 @@
 """Conditions on one column, in words and in SQL."""
 
+from calendar import month_name, monthrange
 from collections.abc import Callable
+from datetime import date
 
 from text_to_sql.generator.database import DrawnColumn, DrawnTable
 from text_to_sql.generator.wording import Condition, Wording
@@ -8,13 +10,35 @@ from text_to_sql.generator.wording import Condition, Wording
 FILTERED_ROLES = ("name", "category", "measure", "year", "date", "flag")
 
 
+# What people say instead of `with country France`, by the column's name.
+_USUAL_EQUALITIES = {
+    "country": ("from {}", "in {}"),
+    "city": ("from {}", "in {}"),
+    "state": ("from {}", "in {}"),
+    "district": ("in {}",),
+    "county": ("in {}",),
+    "language": ("in {}",),
+    "nationality": ("of {} nationality", "who are {}"),
+    "status": ("that are {}",),
+    "color": ("that are {}",),
+    "genre": ("in the genre {}", "of the {} genre"),
+    "type": ("of type {}",),
+    "category": ("in the category {}",),
+    "gender": ("of gender {}", "whose sex is {}"),
+    "position": ("playing as {}",),
+    "course": ("served as {}",),
+    "format": ("in the format {}",),
+}
+
+
 def draw_condition(table: DrawnTable, wording: Wording, but: DrawnColumn | None = None) -> Condition | None:
     """Draws a condition on a column of a table, other than `but`; None if it has no column for one."""
-    columns = [column for column in table.with_role(*FILTERED_ROLES) if column is not but]
-    if not columns:
-        return None
-    column = wording.rng.choice(columns)
-    return _MAKERS[column.words.role](table, column, wording)
+    columns = [column for column in table.columns if _may_be_filtered(column) and column is not but]
+    return condition_on(table, wording.rng.choice(columns), wording) if columns else None
+
+
+def _may_be_filtered(column: DrawnColumn) -> bool:
+    return column.words.role in FILTERED_ROLES or bool(column.words.null)
 
 
 def draw_two_conditions(table: DrawnTable, wording: Wording) -> tuple[Condition, Condition] | None:
@@ -27,7 +51,12 @@ def draw_two_conditions(table: DrawnTable, wording: Wording) -> tuple[Condition,
 
 
 def condition_on(table: DrawnTable, column: DrawnColumn, wording: Wording) -> Condition:
-    """Draws a condition on a column of `FILTERED_ROLES`."""
+    """Draws a condition on a column of `FILTERED_ROLES`, or on one that may be empty."""
+    words = column.words
+    if words.null and (words.role not in _MAKERS or wording.chance(0.25)):
+        if words.present and wording.chance(0.3):
+            return Condition(words.present, f"NOT {table.sql(column)} IS NULL")
+        return Condition(words.null, f"{table.sql(column)} IS NULL")
     return _MAKERS[column.words.role](table, column, wording)
 
 
@@ -45,6 +74,9 @@ def _equals(table: DrawnTable, column: DrawnColumn, wording: Wording) -> Conditi
             wording.pick(f"whose {phrase} is not {shown}", f"with a {phrase} other than {shown}"),
             f"{table.sql(column)} <> {text_literal(value)}",
         )
+    own = column.words.equal or wording.pick(*_USUAL_EQUALITIES.get(column.words.name, ("",)))
+    if own and wording.chance(0.5):
+        return Condition(own.format(shown), sql)
     return Condition(
         wording.pick(
             f"whose {phrase} is {shown}",
@@ -124,6 +156,8 @@ def _in_year(table: DrawnTable, column: DrawnColumn, wording: Wording) -> Condit
 
 
 def _on_day(table: DrawnTable, column: DrawnColumn, wording: Wording) -> Condition:
+    if wording.chance(0.4):
+        return _within(table, column, wording)
     words, phrase, day = column.words, wording.phrase(column), wording.day_of(column)
     operator, own, general = wording.rng.choice(
         [
@@ -134,6 +168,21 @@ def _on_day(table: DrawnTable, column: DrawnColumn, wording: Wording) -> Conditi
     )
     text = own.format(day) if own and wording.chance(0.7) else general
     return Condition(text, f"{table.sql(column)} {operator} '{day}'")
+
+
+def _within(table: DrawnTable, column: DrawnColumn, wording: Wording) -> Condition:
+    """A date within a year or a month."""
+    day, phrase = date.fromisoformat(wording.day_of(column)), wording.phrase(column)
+    if wording.chance(0.6):
+        first, last, named = f"{day.year}-01-01", f"{day.year}-12-31", str(day.year)
+    else:
+        days = monthrange(day.year, day.month)[1]
+        first, last = f"{day:%Y-%m}-01", f"{day:%Y-%m}-{days}"
+        named = f"{month_name[day.month]} {day.year}"
+    verb = column.words.after.removesuffix(" after {}") if column.words.after.endswith(" after {}") else ""
+    general = wording.pick(f"with a {phrase} in {named}", f"whose {phrase} is in {named}")
+    text = f"{verb} in {named}" if verb and wording.chance(0.75) else general
+    return Condition(text, f"{table.sql(column)} BETWEEN '{first}' AND '{last}'")
 
 
 def _flagged(table: DrawnTable, column: DrawnColumn, wording: Wording) -> Condition:

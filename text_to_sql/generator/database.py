@@ -114,6 +114,8 @@ def _foreign_key(reference: Reference) -> ForeignKey:
 
 def draw_database(domain: Domain, rng: random.Random) -> DrawnDatabase:
     """Draws up to `MOST_TABLES` tables that refer to each other, and most of their columns."""
+    if domain.fixed:
+        return DrawnDatabase(domain.name, tuple(map(_as_it_is, domain.tables))).linked()
     chosen = _draw_tables(domain, rng)
     naming = draw_naming(rng)
     names = {table.name for table in chosen}
@@ -122,6 +124,11 @@ def draw_database(domain: Domain, rng: random.Random) -> DrawnDatabase:
     if len({table.name.lower() for table in tables}) < len(tables):
         return draw_database(domain, rng)
     return DrawnDatabase(domain.name, tuple(tables)).linked()
+
+
+def _as_it_is(table: DomainTable) -> DrawnTable:
+    columns = [DrawnColumn(column.name, _TYPES.get(column.role, "text"), column) for column in table.columns]
+    return DrawnTable(table.name, table, tuple(columns))
 
 
 def _draw_tables(domain: Domain, rng: random.Random) -> list[DomainTable]:

@@ -11,7 +11,7 @@ stable_id = { role = "reference", to = "stable", parent = "kept in", child = "th
 foaled = { role = "year", phrases = ["year of birth"], range = [2005, 2022], after = "born after {}" }
 ```
 
-Values are a list, or the name of one in `vocabulary.toml`.
+Values are a list, or the name of one in `vocabulary.toml`. With `fixed = true` at the top, names are never changed.
 """
 
 import tomllib
@@ -41,6 +41,8 @@ class DomainColumn:
         child: stands between the parent's plural and the child's plural, such as `that keep`.
         most, least: superlatives, such as `oldest`.
         more, less, after, before, at: conditions, with `{}` for the value (`at` is `in` in the file).
+        equal: condition on a category, with `{}` for the value, such as `from {}`.
+        null, present: conditions on a column that may be empty, such as `not yet shipped`.
         true, false: conditions of a flag.
     """
 
@@ -59,6 +61,9 @@ class DomainColumn:
     after: str = ""
     before: str = ""
     at: str = ""
+    equal: str = ""
+    null: str = ""
+    present: str = ""
     true: str = ""
     false: str = ""
 
@@ -95,10 +100,16 @@ class DomainTable:
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """Tables of one topic; `references` of each point to tables of the same domain that have a key."""
+    """Tables of one topic.
+
+    Attributes:
+        tables: references of each point to tables of the same domain that have a key.
+        fixed: whether every database of it has all tables and columns, under the names of the file.
+    """
 
     name: str
     tables: tuple[DomainTable, ...]
+    fixed: bool = False
 
     def __post_init__(self) -> None:
         with_key = {table.name for table in self.tables if table.key}
@@ -127,7 +138,7 @@ def load_domain(path: Path) -> Domain:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
         tables = [_table(name, table) for name, table in content["tables"].items()]
-        return Domain(path.stem, tuple(tables))
+        return Domain(path.stem, tuple(tables), content.get("fixed", False))
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path.name}: {error}") from error
 

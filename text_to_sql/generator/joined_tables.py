@@ -124,6 +124,11 @@ def parent_with_most(database: DrawnDatabase, wording: Wording) -> Question | No
     columns = wording.shown(parent, 2)
     shown, others = wording.listing(columns, parent), wording.plural(reference.child)
     select = f"SELECT {selected(parent, columns)} {joined(reference)} GROUP BY {key}"
+    if (measures := reference.child.with_role("measure")) and wording.chance(0.25):
+        measure = wording.rng.choice(measures)
+        function, name = wording.rng.choice((("SUM", "total"), ("AVG", "average"), ("SUM", "combined")))
+        text = _request_by_measure(reference, shown, f"{name} {wording.phrase(measure)}", wording)
+        return Question(text, f"{select} ORDER BY {function}({reference.child.sql(measure)}) DESC LIMIT 1")
     if wording.chance(0.55):
         least = wording.chance(0.2)
         text = _request_for_extreme_parent(reference, shown, others, least, wording)
@@ -146,6 +151,16 @@ def _request_for_extreme_parent(reference: Reference, shown: str, others: str, l
         f"Which {one} has the {amount} {others}? Give its {shown}.",
         f"Show the {shown} of the {one} with the {amount} {others}.",
         f"Which {one} {wording.pick('has', 'comes with')} the {amount} {others}? Return its {shown}.",
+    )
+
+
+def _request_by_measure(reference: Reference, shown: str, what: str, wording: Wording) -> str:
+    one, others = wording.singular(reference.parent), wording.plural(reference.child)
+    highest = wording.pick("highest", "largest", "greatest")
+    return wording.pick(
+        f"What is the {shown} of the {one} with the {highest} {what} of {others}?",
+        f"Which {one} has the {highest} {what} over all its {others}? Give its {shown}.",
+        f"Find the {shown} of the {one} whose {others} have the {highest} {what}.",
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from text_to_sql.generator.conditions import draw_condition, draw_two_conditions
 from text_to_sql.generator.database import DrawnColumn, DrawnDatabase, DrawnTable
-from text_to_sql.generator.wording import Question, Wording
+from text_to_sql.generator.wording import Question, Wording, in_plural
 
 Pattern = Callable[[DrawnDatabase, Wording], Question | None]
 
@@ -201,18 +201,24 @@ def groups(database: DrawnDatabase, wording: Wording) -> Question | None:
     else:
         call, what = "COUNT(*)", wording.pick(f"number of {whom}", f"count of {whom}", f"total number of {whom}")
     each = wording.pick("each", "each", "every", "each different")
-    text, shows_column = wording.rng.choice(
-        [
-            (f"What is the {what} for {each} {phrase}?", True),
-            (f"For {each} {phrase}, show the {phrase} and the {what}.", True),
-            (f"Show each {phrase} and the {what}.", True),
-            (f"Find the {what} for {each} {phrase}.", True),
-            (f"List the {phrase} and the {what} for {each} {phrase}.", True),
-            (f"Give the {what} grouped by {phrase}, together with the {phrase}.", True),
-        ]
+    text = wording.pick(
+        f"What is the {what} for {each} {phrase}?",
+        f"For {each} {phrase}, show the {phrase} and the {what}",
+        f"Show each {phrase} and the {what}",
+        f"Find the {what} for {each} {phrase}",
+        f"List the {phrase} and the {what} for {each} {phrase}",
+        f"Give the {what} grouped by {phrase}, together with the {phrase}",
     )
-    shown = f"{table.sql(column)}, {call}" if shows_column else call
-    return Question(text, f"SELECT {shown} FROM {table.source} GROUP BY {table.sql(column)}")
+    sql = f"SELECT {table.sql(column)}, {call} FROM {table.source} GROUP BY {table.sql(column)}"
+    if wording.chance(0.25) and not text.endswith("?"):
+        descending = wording.chance(0.7)
+        order = (
+            wording.pick("from highest to lowest", "in descending order of that number", "largest first")
+            if descending
+            else wording.pick("from lowest to highest", "in ascending order of that number", "smallest first")
+        )
+        return Question(f"{text}, {order}.", f"{sql} ORDER BY {call} {'DESC' if descending else 'ASC'}")
+    return Question(text if text.endswith("?") else f"{text}.", sql)
 
 
 def most_common(database: DrawnDatabase, wording: Wording) -> Question | None:
@@ -222,6 +228,8 @@ def most_common(database: DrawnDatabase, wording: Wording) -> Question | None:
         return None
     column = wording.rng.choice(table.with_role("category", "year"))
     phrase, whom, least = wording.phrase(column), wording.plural(table), wording.chance(0.25)
+    if wording.chance(0.2):
+        return _most_common_few(table, column, wording)
     text = (
         wording.pick(f"What is the least common {phrase} of {whom}?", f"Which {phrase} has the fewest {whom}?")
         if least
@@ -237,6 +245,19 @@ def most_common(database: DrawnDatabase, wording: Wording) -> Question | None:
     return Question(text, f"SELECT {table.sql(column)} FROM {table.source} GROUP BY {table.sql(column)} {order}")
 
 
+def _most_common_few(table: DrawnTable, column: DrawnColumn, wording: Wording) -> Question:
+    number = wording.rng.choice((2, 3, 5))
+    spelt = wording.pick(str(number), {2: "two", 3: "three", 5: "five"}[number])
+    phrases, whom = in_plural(wording.phrase(column)), wording.plural(table)
+    text = wording.pick(
+        f"Which {spelt} {phrases} have the most {whom}?",
+        f"What are the {spelt} most common {phrases} of {whom}?",
+        f"List the {spelt} {phrases} with the largest number of {whom}.",
+    )
+    order = f"ORDER BY COUNT(*) DESC LIMIT {number}"
+    return Question(text, f"SELECT {table.sql(column)} FROM {table.source} GROUP BY {table.sql(column)} {order}")
+
+
 def large_groups(database: DrawnDatabase, wording: Wording) -> Question | None:
     """The values that at least, more than or fewer than a number of rows have."""
     table = draw_table(database, wording, "category", "year")
@@ -244,6 +265,8 @@ def large_groups(database: DrawnDatabase, wording: Wording) -> Question | None:
         return None
     column = wording.rng.choice(table.with_role("category", "year"))
     phrase, whom, number = wording.phrase(column), wording.plural(table), wording.rng.randint(2, 6)
+    if (measures := table.with_role("measure")) and wording.chance(0.35):
+        return _groups_by_average(table, column, wording.rng.choice(measures), wording)
     words, operator = wording.rng.choice([("at least", ">="), ("more than", ">"), ("fewer than", "<")])
     text = wording.pick(
         f"Which {phrase} values have {words} {number} {whom}?",
@@ -252,6 +275,19 @@ def large_groups(database: DrawnDatabase, wording: Wording) -> Question | None:
         f"What are the {phrase} values shared by {words} {number} {whom}?",
     )
     having = f"GROUP BY {table.sql(column)} HAVING COUNT(*) {operator} {number}"
+    return Question(text, f"SELECT {table.sql(column)} FROM {table.source} {having}")
+
+
+def _groups_by_average(table: DrawnTable, column: DrawnColumn, measure: DrawnColumn, wording: Wording) -> Question:
+    phrases, whom, value = in_plural(wording.phrase(column)), wording.plural(table), wording.number_of(measure)
+    what = f"{wording.pick('average', 'mean')} {wording.phrase(measure)}"
+    words, operator = wording.rng.choice([("above", ">"), ("higher than", ">"), ("below", "<"), ("lower than", "<")])
+    text = wording.pick(
+        f"Which {phrases} have {whom} whose {what} is {words} {value}?",
+        f"For which {phrases} is the {what} of {whom} {words} {value}?",
+        f"List the {phrases} where the {what} of the {whom} is {words} {value}.",
+    )
+    having = f"GROUP BY {table.sql(column)} HAVING AVG({table.sql(measure)}) {operator} {value}"
     return Question(text, f"SELECT {table.sql(column)} FROM {table.source} {having}")
 
 
