@@ -159,7 +159,9 @@ def _draw_table(table: DomainTable, names: set[str], naming: Naming, rng: random
         return column.role in ("key", "name") or rng.random() < _KEPT_COLUMNS
 
     singular, plural = table.nouns[0] if rng.random() < 0.85 else rng.choice(table.nouns)
-    columns = [_draw_column(column, singular, naming) for column in table.columns if is_kept(column)]
+    kept = [column for column in table.columns if is_kept(column)]
+    kept = kept or [column for column in table.columns if column.role != "reference"]
+    columns = [_draw_column(column, singular, naming) for column in kept]
     distinct = {column.name.lower(): column for column in columns}
     return DrawnTable(naming.table(singular, plural), table, tuple(distinct.values()))
 
