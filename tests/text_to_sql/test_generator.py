@@ -144,9 +144,8 @@ def _cells_between(words: DomainColumn) -> list[Any]:
     low, high = words.range
     if isinstance(low, str):
         return [f"{year}-06-15" for year in range(int(low[:4]), int(high[:4]) + 1)]
-    return (
-        [low + (high - low) * step / 400 for step in range(401)] if isinstance(low, float) else [*range(low, high + 1)]
-    )
+    steps = [low + (high - low) * step / 400 for step in range(401)]
+    return steps if isinstance(low, float) else sorted(set(map(round, steps)))
 
 
 def test_phrases_in_plural() -> None:
