@@ -49,6 +49,19 @@ def build_parser() -> argparse.ArgumentParser:
         "--max-tokens", type=int, default=MAX_SQL_TOKENS, metavar="N", help="longest answer (default: %(default)s)"
     )
     parser.add_argument(
+        "--no-grammar", action="store_true", help="let the model write anything, not only what the schema allows"
+    )
+    parser.add_argument(
+        "--votes", type=int, default=1, metavar="N", help="write N queries, believe most of them (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--max-repairs",
+        type=int,
+        default=1,
+        metavar="N",
+        help="show errors to the model N times (default: %(default)s)",
+    )
+    parser.add_argument(
         "--enforce-eager", action="store_true", default=None, help="no compilation on a GPU: starts sooner, runs slower"
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a line for each question, nothing else")
@@ -89,6 +102,10 @@ def _check_usage(parser: argparse.ArgumentParser, options: argparse.Namespace) -
         parser.error("--no-adapter does not go with --adapter or --merged")
     if options.max_tokens < 1:
         parser.error(f"--max-tokens must be at least 1, got {options.max_tokens}")
+    if options.votes < 1:
+        parser.error(f"--votes must be at least 1, got {options.votes}")
+    if options.max_repairs < 0:
+        parser.error(f"--max-repairs must be at least 0, got {options.max_repairs}")
     if any(not question.strip() for question in options.question or ()):
         parser.error("--question is empty")
 
@@ -123,7 +140,14 @@ def _answer(options: argparse.Namespace) -> tuple[list[Answer], float]:
         print(f"Starting vLLM with {base}{f' and {adapter}' if adapter else ''} …", file=sys.stderr)
         with VLLMInferenceWithLoRA(base, adapter, enforce_eager=options.enforce_eager) as llm:
             start = time.perf_counter()
-            answers = TextToSQL(llm, database).ask_all(
+            asker = TextToSQL(
+                llm,
+                database,
+                grammar=not options.no_grammar,
+                votes=options.votes,
+                max_repairs=options.max_repairs,
+            )
+            answers = asker.ask_all(
                 options.question or SAMPLE_QUESTIONS, max_tokens=options.max_tokens, show_progress=False
             )
             return answers, time.perf_counter() - start

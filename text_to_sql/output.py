@@ -46,19 +46,24 @@ def print_json(answers: Sequence[Answer], output: TextIO) -> None:
             "columns": answer.columns,
             "rows": [[printable_cell(value) for value in row] for row in answer.rows],
             "error": answer.error,
-            "metrics": _metrics(answer.generation, answer.truncated) if answer.generation else None,
+            "metrics": _metrics(answer, answer.generation) if answer.generation else None,
         }
         print(json.dumps(line, ensure_ascii=False, allow_nan=False), file=output)
 
 
-def _metrics(generation: GenerationResult, rows_truncated: bool) -> dict[str, Any]:
+def _metrics(answer: Answer, generation: GenerationResult) -> dict[str, Any]:
     return {
+        "attempts": answer.attempts,
+        "votes": answer.votes,
+        "candidates": answer.candidates,
+        "tables_left_out": list(answer.left_out),
         "prompt_tokens": generation.prompt_tokens,
         "output_tokens": generation.output_tokens,
+        "all_output_tokens": answer.output_tokens,
         "finish_reason": generation.finish_reason,
         "time_to_first_token_s": round(generation.time_to_first_token_s, 4),
         "tokens_per_second": round(generation.tokens_per_second, 2),
-        "rows_truncated": rows_truncated,
+        "rows_truncated": answer.truncated,
     }
 
 
@@ -73,7 +78,7 @@ def print_tables(answers: Sequence[Answer], seconds: float, output: TextIO) -> N
     console = Console(file=output, highlight=False)
     for answer in answers:
         _print_answer(console, answer)
-    tokens = sum(answer.generation.output_tokens for answer in answers if answer.generation)
+    tokens = sum(answer.output_tokens for answer in answers)
     console.print(f"\nAll together: {seconds:.1f} s, {tokens / seconds:.1f} tokens/s in one batch")
 
 
@@ -84,7 +89,7 @@ def _print_answer(console: Console, answer: Answer) -> None:
         console.print(f"[red]  {_shown(answer.error)}[/red]", soft_wrap=True)
     else:
         console.print(_table(answer))
-    if note := _rows_not_shown(answer):
+    for note in _notes(answer):
         console.print(f"  {note}")
     if generation := answer.generation:
         console.print(
@@ -104,6 +109,15 @@ def _table(answer: Answer) -> Table:
     for row in answer.rows[:SHOWN_ROWS]:
         table.add_row(*("NULL" if value is None else _shown(str(printable_cell(value))) for value in row))
     return table
+
+
+def _notes(answer: Answer) -> list[str]:
+    """Returns what a reader should know of how the answer came about; nothing of one that came at once."""
+    repaired = f"mended at attempt {answer.attempts}" if answer.attempts > 1 and not answer.error else ""
+    voted = f"{answer.votes} of {answer.candidates} queries agree" if answer.candidates > 1 else ""
+    tables = ", ".join(map(_shown, answer.left_out))
+    left_out = f"The prompt had no room for {tables}: the answer does not use them." if tables else ""
+    return [note for note in (_rows_not_shown(answer), repaired, voted, left_out) if note]
 
 
 def _rows_not_shown(answer: Answer) -> str:

@@ -22,6 +22,8 @@ ANSWER = Answer("How many?", "SELECT 1", ("c0",), ((1,),), generation=GENERATION
     ("arguments", "message"),
     [
         (["--max-tokens", "0"], "--max-tokens must be at least 1, got 0"),
+        (["--votes", "0"], "--votes must be at least 1, got 0"),
+        (["--max-repairs", "-1"], "--max-repairs must be at least 0, got -1"),
         (["--max-tokens", "many"], "argument --max-tokens: invalid int value: 'many'"),
         (["--question", " "], "--question is empty"),
         (["--no-adapter", "--merged"], "--no-adapter does not go with --adapter or --merged"),

@@ -18,7 +18,7 @@ UNASKED = Answer("How long?", "", error="The prompt has 99 tokens.", attempts=0)
 
 def answer(rows: tuple[tuple[Any, ...], ...] = ((1,),), **fields: Any) -> Answer:
     columns = tuple(f"c{index}" for index in range(len(rows[0]))) if rows else ()
-    return Answer("How many?", "SELECT 1", columns, rows, generation=GENERATION, **fields)
+    return Answer("How many?", "SELECT 1", columns, rows, generation=GENERATION, output_tokens=3, **fields)
 
 
 def json_lines(*answers: Answer) -> list[dict[str, Any]]:
@@ -66,8 +66,13 @@ def test_each_question_is_one_json_object_a_line() -> None:
         "rows": [[None, "é", 1.5, "X'78'"]],
         "error": None,
         "metrics": {
+            "attempts": 1,
+            "votes": 1,
+            "candidates": 1,
+            "tables_left_out": [],
             "prompt_tokens": 7,
             "output_tokens": 3,
+            "all_output_tokens": 3,
             "finish_reason": "stop",
             "time_to_first_token_s": 0.25,
             "tokens_per_second": 6.0,
@@ -113,6 +118,16 @@ def test_tables_are_short_and_say_what_is_left_out(count: int, truncated: bool, 
     text = tables(answer(tuple((f"row {number}",) for number in range(count)), truncated=truncated))
     assert text.count("│ row ") == min(count, SHOWN_ROWS)
     assert ("more" not in text) if note is None else (note in text)
+
+
+def test_a_person_is_told_how_an_answer_came_about() -> None:
+    text = tables(answer(attempts=2, votes=3, candidates=5, left_out=("audit", "log")))
+    assert "  mended at attempt 2\n" in text
+    assert "  3 of 5 queries agree\n" in text
+    assert "  The prompt had no room for audit, log: the answer does not use them.\n" in text
+    plain = tables(answer())
+    assert not {"mended", "agree", "no room"} & set(plain.split())
+    assert "mended" not in tables(answer((), attempts=2, error="no column"))
 
 
 def test_control_characters_reach_no_terminal() -> None:

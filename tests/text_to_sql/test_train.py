@@ -10,10 +10,13 @@ from safetensors.torch import load_file
 
 from inference.adapter import read_adapter
 from text_to_sql import train
-from text_to_sql.data import SPIDER_FILE, WIKISQL_FILE
-from text_to_sql.train import Recipe
+from text_to_sql.data.files import SPIDER_FILE, WIKISQL_FILE
+from text_to_sql.training.recipe import Recipe
 
-TINY = ["--batch-size", "2", "--micro-batch-size", "1", "--held-out-examples", "2", "--wikisql-examples", "6"]
+TINY = [
+    *("--batch-size", "2", "--micro-batch-size", "1", "--pack-size", "2", "--held-out-examples", "2"),
+    *("--wikisql-examples", "6", "--generated-examples", "8"),
+]
 
 
 @pytest.fixture
@@ -49,13 +52,19 @@ def data(tmp_path: Path) -> Path:
     [
         ("max_steps", 0, "max_steps must be at least 1, got 0"),
         ("wikisql_examples", -1, "wikisql_examples must be at least 0, got -1"),
-        ("learning_rate", 2.0, r"learning_rate must be in \(0, 1\), got 2.0"),
-        ("micro_batch_size", 100, "batch_size must be a multiple of micro_batch_size, got 256 and 100"),
+        ("learning_rate", 2.0, r"learning_rate must be in \[0, 1\), got 2.0"),
+        ("mistakes", 1.0, r"mistakes must be in \[0, 1\), got 1.0"),
+        ("micro_batch_size", 100, "batch_size must be a multiple of micro_batch_size, got 128 and 100"),
     ],
 )
 def test_a_recipe_names_what_is_wrong(field: str, value: float, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Recipe(**{field: value})
+
+
+def test_a_recipe_without_data_is_refused() -> None:
+    with pytest.raises(ValueError, match="spider_passes, wikisql_examples and generated_examples are all 0: there is"):
+        Recipe(spider_passes=0, wikisql_examples=0, generated_examples=0)
 
 
 def test_the_recipe_is_the_one_of_checkpoint_100() -> None:
