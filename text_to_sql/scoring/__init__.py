@@ -1,0 +1,1 @@
+"""Execution accuracy: is a query right, judged by what it returns on several databases."""
