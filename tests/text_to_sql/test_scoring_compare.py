@@ -30,6 +30,7 @@ def result(*rows: tuple[Any, ...]) -> QueryResult:
         (1e9, 1e9 + 1_001, False),
         (-1e9, -1e9 - 999, True),
         (float("inf"), float("inf"), True),
+        (float("inf"), 5, False),
         (None, None, True),
         (None, 0, False),
         (None, "", False),

@@ -1,5 +1,6 @@
 """When two cells count as equal, and whether two bags of rows can be paired cell by cell."""
 
+import math
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict, deque
 from collections.abc import Hashable, Sequence
@@ -18,12 +19,12 @@ def is_number(value: object) -> bool:
 def close(one: Any, other: Any) -> bool:
     """Returns whether two cells count as equal.
 
-    NULL equals NULL; numbers may differ by `TOLERANCE`, relative above 1 and absolute below; text and bytes are compared
-    exactly; a text never equals a number.
+    NULL equals NULL; numbers may differ by `TOLERANCE`, relative above 1 and absolute below; text and bytes are exact;
+    a text never equals a number.
     """
     if one == other:
         return True
-    return is_number(one) and is_number(other) and abs(one - other) <= TOLERANCE * max(1, abs(one), abs(other))
+    return is_number(one) and is_number(other) and math.isclose(one, other, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
 
 
 def same_bag(one: Sequence[Row], other: Sequence[Row]) -> bool:

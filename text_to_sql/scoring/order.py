@@ -6,6 +6,7 @@ such as with DISTINCT over other columns, or where a key cannot be told, every r
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import sqlglot
@@ -38,7 +39,7 @@ def row_ranks(sql: str, result: QueryResult, execute: Callable[[str], QueryResul
     if keys is None:
         return tuple(range(len(result.rows)))
     ranks = [0]
-    for previous, key in zip(keys, keys[1:], strict=False):
+    for previous, key in pairwise(keys):
         ranks.append(ranks[-1] + (not all(map(_ties, previous, key))))
     return tuple(ranks[: len(keys)])
 
