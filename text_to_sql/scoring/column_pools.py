@@ -39,7 +39,7 @@ class ColumnPools:
         self._literals = self._literals_by_class(shapes)
         self._pools: dict[ColumnName, list[Any]] = {}
         self._fresh = 0
-        self.keys = _keys(schema)
+        self.keys = key_columns(schema)
 
     def pool(self, column: ColumnName) -> list[Any]:
         """Returns the different values of a column, those of the literals among them."""
@@ -127,7 +127,7 @@ def _joined_classes(schema: Schema, shapes: Iterable[QueryShape]) -> UnionFind[C
     return classes
 
 
-def _keys(schema: Schema) -> frozenset[ColumnName]:
+def key_columns(schema: Schema) -> frozenset[ColumnName]:
     """Returns the columns that hold each value once: those that foreign keys refer to, and that refer to nothing."""
     parents = {(key.parent_table.lower(), key.parent_column.lower()) for key in schema.foreign_keys}
     children = {(key.table.lower(), key.column.lower()) for key in schema.foreign_keys}

@@ -111,7 +111,8 @@ class _Content:
     def _add(self, row: WitnessRow) -> None:
         """Adds a row, or changes the one that has its key."""
         rows = self.rows.get(row.table)
-        if rows is None:
+        # Such as `rowid`, which no table of a schema lists.
+        if rows is None or not row.values.keys() <= set(self._columns[row.table]):
             return
         for column, value in row.values.items():
             if (row.table, column) in self._pools.keys:
