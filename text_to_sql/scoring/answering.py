@@ -1,0 +1,159 @@
+"""Who answers the questions: a model, a file of earlier answers, or the baseline without a model."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from tqdm import tqdm
+
+from text_to_sql.execution.read_only_database import ReadOnlyDatabase
+from text_to_sql.scoring.cases import Case
+from text_to_sql.scoring.predict import AskingOptions, predict
+from text_to_sql.scoring.predictions import (
+    Prediction,
+    append_predictions,
+    keep_whole_lines,
+    load_predictions,
+    predictions_of,
+)
+from text_to_sql.scoring.scored_set import batches
+from text_to_sql.scoring.template_baseline import template_sql
+
+# After each batch the answers are on disk; larger ones answer more questions a second.
+_BATCH: Final = 64
+
+
+class Answering(Protocol):
+    """A source of predictions."""
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """What the report says of it; `name` at least."""
+        ...
+
+    def answer(self, cases: Sequence[Case], databases: Mapping[str, Path]) -> list[Prediction]:
+        """Returns a prediction for each case."""
+        ...
+
+
+@dataclass(frozen=True)
+class TemplateAnswering:
+    """Answers without a model."""
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """Its name."""
+        return {"name": "template baseline"}
+
+    def answer(self, cases: Sequence[Case], databases: Mapping[str, Path]) -> list[Prediction]:
+        """Returns a prediction for each case."""
+        found: dict[tuple[str, str], Prediction] = {}
+        for db_id, group in batches(cases, len(cases)):
+            with ReadOnlyDatabase(databases[db_id]) as database:
+                found |= {case.key: Prediction(template_sql(database.schema, case.question)) for case in group}
+        return predictions_of(cases, found)
+
+
+@dataclass(frozen=True)
+class FileAnswering:
+    """Answers from a file of JSON lines.
+
+    Attributes:
+        path: the file.
+    """
+
+    path: Path
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """The file's name."""
+        return {"name": self.path.name}
+
+    def answer(self, cases: Sequence[Case], databases: Mapping[str, Path]) -> list[Prediction]:
+        """Returns a prediction for each case."""
+        return predictions_of(cases, load_predictions(self.path))
+
+
+@dataclass(frozen=True)
+class ModelAnswering:
+    """Asks a model, and keeps what it has answered in a file.
+
+    Attributes:
+        base_model: folder or name.
+        adapter: folder; None asks the plain base.
+        options: how to ask.
+        kept: the file of answers.
+        resume: whether to go on with that file; else it is written anew.
+        start_engine: starts a `VLLMInferenceWithLoRA`.
+    """
+
+    base_model: str
+    adapter: Path | None
+    options: AskingOptions
+    kept: Path
+    resume: bool
+    start_engine: Callable[[str, Path | None], AbstractContextManager[Any]]
+
+    @cached_property
+    def description(self) -> dict[str, Any]:
+        """Base, adapter with its hash, options, and versions of the libraries; reads the adapter.
+
+        Raises:
+            AdapterError: there is no adapter, or it is damaged.
+        """
+        from inference.adapter import read_adapter
+
+        adapter = read_adapter(self.adapter) if self.adapter else None
+        return {
+            "name": adapter.path.name if adapter else f"{self.base_model} without adapter",
+            "base_model": self.base_model,
+            "adapter_hash": adapter.content_hash if adapter else None,
+            **asdict(self.options),
+            "versions": {name: version(name) for name in ("torch", "transformers")},
+        }
+
+    @property
+    def _source(self) -> str:
+        described = self.description
+        options = f"grammar {self.options.grammar}, votes {self.options.votes}, repairs {self.options.max_repairs}"
+        return f"{described['name']} {(described['adapter_hash'] or '')[:12]} on {self.base_model}, {options}"
+
+    def answer(self, cases: Sequence[Case], databases: Mapping[str, Path]) -> list[Prediction]:
+        """Returns a prediction for each case; the engine is started only if one is not answered yet."""
+        found = self._kept_predictions()
+        missing = list({case.key: case for case in cases if case.key not in found}.values())
+        if missing:
+            with self.start_engine(self.base_model, self.adapter) as engine:
+                for group, predictions in self._ask(engine, missing, databases):
+                    append_predictions(self.kept, self._source, zip(group, predictions, strict=True))
+                    found |= {case.key: one for case, one in zip(group, predictions, strict=True)}
+        return predictions_of(cases, found)
+
+    def _kept_predictions(self) -> dict[tuple[str, str], Prediction]:
+        if not self.resume or not self.kept.exists():
+            self.kept.unlink(missing_ok=True)
+            return {}
+        keep_whole_lines(self.kept)
+        return load_predictions(self.kept, self._source)
+
+    def _ask(
+        self, engine: Any, cases: Sequence[Case], databases: Mapping[str, Path]
+    ) -> Iterator[tuple[list[Case], list[Prediction]]]:
+        with tqdm(total=len(cases), desc="Asking", unit="question") as progress:
+            for db_id, group in batches(cases, _BATCH):
+                with ReadOnlyDatabase(databases[db_id]) as database:
+                    yield group, predict(engine, database, [case.question for case in group], self.options)
+                progress.update(len(group))
+
+
+@contextmanager
+def vllm_engine(base_model: str, adapter: Path | None) -> Iterator[Any]:
+    """Starts vLLM; it ends with the block."""
+    from vllm_offline_inference import VLLMInferenceWithLoRA
+
+    with VLLMInferenceWithLoRA(base_model, adapter) as engine:
+        yield engine

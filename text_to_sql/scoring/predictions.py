@@ -1,0 +1,77 @@
+"""Predictions on disk: one JSON object a line, added as soon as the model has answered."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from text_to_sql.scoring.cases import Case, CaseError, read_objects, text_field
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What was answered to one question.
+
+    Attributes:
+        sql: the query, or the model's text where it is none.
+        error: why it must not be run, such as an answer that was cut off; None if it may be.
+    """
+
+    sql: str
+    error: str | None = None
+
+
+def load_predictions(path: Path, source: str | None = None) -> dict[tuple[str, str], Prediction]:
+    """Returns the predictions of a file by (db_id, question).
+
+    Args:
+        path: JSON lines with `db_id`, `question`, `sql` and, if any, `error`.
+        source: who must have answered; None accepts all.
+
+    Raises:
+        CaseError: the file cannot be read, a line is no prediction, or another source answered.
+    """
+    found = {}
+    for row, place in read_objects(path):
+        if source is not None and row.get("source") != source:
+            raise CaseError(
+                f"{place}: this was answered by {row.get('source')}, now {source} is asked. Delete the file, or resume "
+                "with the same options."
+            )
+        db_id, question, sql = (text_field(row, name, place) for name in ("db_id", "question", "sql"))
+        found[db_id, question] = Prediction(sql, row.get("error"))
+    return found
+
+
+def append_predictions(path: Path, source: str, answered: Iterable[tuple[Case, Prediction]]) -> None:
+    """Adds predictions to a file, all lines at once, so that a run that is stopped can go on."""
+    lines = [
+        {"db_id": case.db_id, "question": case.question, "sql": one.sql, "error": one.error, "source": source}
+        for case, one in answered
+    ]
+    with path.open("a", encoding="utf-8") as file:
+        file.write("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+
+
+def keep_whole_lines(path: Path) -> None:
+    """Cuts off a line that was not finished when the run was stopped."""
+    content = path.read_bytes()
+    whole = content[: content.rfind(b"\n") + 1]
+    if whole != content:
+        path.write_bytes(whole)
+
+
+def predictions_of(cases: Iterable[Case], predictions: Mapping[tuple[str, str], Prediction]) -> list[Prediction]:
+    """Returns the prediction for each case.
+
+    Raises:
+        CaseError: one has none.
+    """
+    cases = list(cases)
+    missing = [case for case in cases if case.key not in predictions]
+    if missing:
+        raise CaseError(
+            f"{len(missing)} of {len(cases)} cases have no prediction; the first is {missing[0].place}: "
+            f"{missing[0].question!r} about {missing[0].db_id}. db_id and question must be the same in both files."
+        )
+    return [predictions[case.key] for case in cases]
