@@ -36,6 +36,7 @@ class QueryShape:
         grouped: columns of GROUP BY.
         summed: columns in SUM or AVG, which hold numbers whatever their type is.
         copies: rows that a group needs, at least 1.
+        limits_groups: whether HAVING chooses among groups.
     """
 
     tables: dict[tuple[int, str], str] = field(default_factory=dict)
@@ -44,6 +45,7 @@ class QueryShape:
     grouped: list[Node] = field(default_factory=list)
     summed: list[Node] = field(default_factory=list)
     copies: int = 1
+    limits_groups: bool = False
 
     def column(self, node: Node) -> tuple[str, str]:
         """Returns (table, column) of a node."""
@@ -94,6 +96,8 @@ class _Reader:
     def _read_set_operation(self, query: exp.SetOperation) -> dict[str, Node | None]:
         left = self.read(query.this)
         if isinstance(query, exp.Except):
+            # Rows of its right side stand apart: they are there for their literals.
+            self.read(query.expression)
             self._demand(left.values(), Condition("fresh"))
             return left
         right = self.read(query.expression)
@@ -152,6 +156,7 @@ class _Reader:
         if group:
             self.shape.grouped += [node for node in map(self._node, group.expressions) if node is not None]
             self.shape.copies = max(self.shape.copies, 2)
+        self.shape.limits_groups |= having is not None
         for condition in self._conjuncts(having.this) if having else ():
             self._read_aggregate(condition)
 
@@ -188,6 +193,7 @@ class _Reader:
 
     def _read_subquery(self, node: Node, part: exp.Expression, query: exp.Expression, negative: bool) -> None:
         if negative or isinstance(part, exp.NEQ):
+            self.read(query)
             self._demand([node], Condition("fresh"))
             return
         columns = self.read(query)

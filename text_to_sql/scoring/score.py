@@ -32,11 +32,13 @@ class Verdict:
         executes: it runs on the original database, within its limits.
         correct: it returns what the gold returns, on all databases.
         error: why it is not correct, in one sentence; None if it is.
+        passed: databases on which it returned what the gold does, up to the first on which it did not.
     """
 
     executes: bool
     correct: bool
     error: str | None = None
+    passed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class DatabaseScorer:
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self._golds: dict[str, list[_GoldResult | None]] = {}
+        self._checked: set[str] = set()
         with ExitStack() as stack:
             self._databases = [stack.enter_context(ReadOnlyDatabase(path)) for path in paths]
             self._stack = stack.pop_all()
@@ -72,7 +75,9 @@ class DatabaseScorer:
         Raises:
             CaseError: it cannot be run, returns no rows, or more than the limit.
         """
-        self._run_gold(case, self._databases[0])
+        if case.sql not in self._checked:
+            self._run_gold(case, self._databases[0])
+            self._checked.add(case.sql)
 
     def score(self, case: Case, prediction: str) -> Verdict:
         """Returns the verdict on a prediction: SQL, or a model's text with SQL in it.
@@ -80,20 +85,22 @@ class DatabaseScorer:
         Raises:
             CaseError: the gold cannot be judged by; see `check`.
         """
-        golds = self._gold_results(case)
-        for index, (database, gold) in enumerate(zip(self._databases, golds, strict=True)):
+        passed = 0
+        for index, (database, gold) in enumerate(zip(self._databases, self._gold_results(case), strict=True)):
             if gold is None:
                 continue
             try:
                 result = database.execute(extract_sql(prediction))
             except TextToSQLError as error:
-                return Verdict(executes=index > 0, correct=False, error=str(error))
+                return Verdict(executes=index > 0, correct=False, error=str(error), passed=passed)
             if result.truncated:
-                return Verdict(executes=index > 0, correct=False, error="The result has more rows than are allowed.")
+                error = "The result has more rows than are allowed."
+                return Verdict(executes=index > 0, correct=False, error=error, passed=passed)
             if not same_result(gold.result, result, gold.ranks):
-                where = f"variant {index}" if index else "the database"
-                return Verdict(executes=True, correct=False, error=f"Another result than the gold's on {where}.")
-        return Verdict(executes=True, correct=True)
+                error = f"Another result than the gold's on {f'variant {index}' if index else 'the database'}."
+                return Verdict(executes=True, correct=False, error=error, passed=passed)
+            passed += 1
+        return Verdict(executes=True, correct=True, passed=passed)
 
     def _gold_results(self, case: Case) -> list[_GoldResult | None]:
         if case.sql not in self._golds:

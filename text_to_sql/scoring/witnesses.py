@@ -47,12 +47,19 @@ class WitnessMaker:
 
     def witness(self) -> list[WitnessRow]:
         """Returns rows that meet all conditions, as many copies as a group needs."""
-        return self._rows(self._shape.copies, spared=None)
+        return self._rows(self._shape.copies, {})
 
     def near_misses(self) -> Iterator[list[WitnessRow]]:
-        """Yields for each column with a condition rows that meet all others and stand at its literals or next to."""
-        for spared in self._conditions:
-            yield self._rows(1, spared)
+        """Yields rows that meet all conditions but one: at each of its literals and next to; and groups of other sizes.
+
+        They tell the query from one with a condition less, with `>` for `>=`, or with another number.
+        """
+        for representative, conditions in self._conditions.items():
+            for value in dict.fromkeys(value for condition in conditions for value in candidates(condition)):
+                yield self._rows(1, {representative: value})
+        if self._shape.limits_groups:
+            yield self._rows(self._shape.copies - 1, {})
+            yield self._rows(self._shape.copies + 1, {})
 
     def _nodes_by_class(self) -> dict[Node, list[Node]]:
         members = defaultdict(list)
@@ -73,14 +80,12 @@ class WitnessMaker:
     def _is_key(self, node: Node) -> bool:
         return self._shape.column(node) in self._keys
 
-    def _rows(self, copies: int, spared: Node | None) -> list[WitnessRow]:
-        shared: dict[Node, Any] = {}
+    def _rows(self, copies: int, given: Mapping[Node, Any]) -> list[WitnessRow]:
+        shared = dict(given)
         rows: dict[Any, WitnessRow] = {}
         for copy in range(copies):
             values = {
-                representative: shared[representative]
-                if representative in shared
-                else self._choose(representative, spared)
+                representative: shared[representative] if representative in shared else self._choose(representative)
                 for representative in self._members
             }
             shared.update({node: value for node, value in values.items() if node in self._fixed})
@@ -98,11 +103,9 @@ class WitnessMaker:
             if node[:2] == occurrence
         }
 
-    def _choose(self, representative: Node, spared: Node | None) -> Any:
+    def _choose(self, representative: Node) -> Any:
         conditions = self._conditions.get(representative, [])
         possible = [value for condition in conditions for value in candidates(condition)]
-        if representative == spared and possible:
-            return self._rng.choice(possible)
         usual = [self._draw(representative, "usual") for _ in range(3)]
         meeting = [value for value in possible or usual if all(holds(condition, value) for condition in conditions)]
         meeting = meeting or [value for value in usual if all(holds(condition, value) for condition in conditions)]
@@ -114,7 +117,11 @@ class WitnessMaker:
         return self._rng.choice(meeting or possible or usual)
 
     def _kind(self, representative: Node) -> str:
-        return "fresh" if any(map(self._is_key, self._members[representative])) else "usual"
+        if any(map(self._is_key, self._members[representative])):
+            return "fresh"
+        # Rows that are there already would change the size of the group; a fresh value may break a reference.
+        limited = representative in self._fixed and self._shape.limits_groups
+        return self._rng.choice(("fresh", "usual")) if limited else "usual"
 
     def _draw(self, representative: Node, kind: str) -> Any:
         nodes = self._members[representative]
