@@ -6,6 +6,7 @@ TextToSQLError
 ├── UnsafeSQLError       SQL that is not run at all; `rule` names what it breaks
 ├── QueryFailedError     SQLite could not run it, such as for a column that does not exist
 ├── QueryTimeoutError    it ran longer than the time limit
+├── QueryProcessError    the process that runs queries cannot do its work
 └── AnswerCutOffError    the model's answer has no end: what there is of it may mean something else
 ```
 """
@@ -32,11 +33,15 @@ class UnsafeSQLError(TextToSQLError):
 
 
 class QueryFailedError(TextToSQLError):
-    """SQLite reports an error in the SQL."""
+    """SQLite reports an error in the SQL, or needs more for it than it may have."""
 
 
 class QueryTimeoutError(TextToSQLError):
     """The query was stopped at its time limit."""
+
+
+class QueryProcessError(TextToSQLError):
+    """The process that runs queries cannot be started, cannot open the database, or was ended with `close`."""
 
 
 class AnswerCutOffError(TextToSQLError):

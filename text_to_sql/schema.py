@@ -75,7 +75,7 @@ class Schema:
     @property
     def table_names(self) -> frozenset[str]:
         """Names of all tables in lower case, as SQLite compares them."""
-        return frozenset(table.name.lower() for table in self.tables)
+        return frozenset(folded(table.name) for table in self.tables)
 
     def render(self) -> str:
         """Returns the columns of one table a line, then one `child.column = parent.column` a line.
@@ -104,11 +104,11 @@ def read_schema(connection: sqlite3.Connection, tables: Iterable[str] | None = N
         DatabaseFileError: a name does not exist, or there is no table that can be read.
     """
     found = user_tables(connection)
-    wanted = {name.lower() for name in (found if tables is None else tables)}
-    missing = sorted(wanted - {name.lower() for name in found})
+    wanted = {folded(name) for name in (found if tables is None else tables)}
+    missing = sorted(wanted - {folded(name) for name in found})
     if missing:
         raise DatabaseFileError(f"The database has no table {', '.join(missing)}; it has {', '.join(found) or 'none'}.")
-    chosen = [_read_or_warn(connection, name) for name in found if name.lower() in wanted]
+    chosen = [_read_or_warn(connection, name) for name in found if folded(name) in wanted]
     readable = tuple(table for table in chosen if table is not None)
     if not readable:
         raise DatabaseFileError("The database has no table to ask about.")
@@ -156,6 +156,11 @@ def _read_table(connection: sqlite3.Connection, name: str) -> Table:
 
 def _spider_type(declared: str) -> str:
     return next((ours for part, ours in _TYPES if part in declared.lower()), "others")
+
+
+def folded(name: str) -> str:
+    """Returns a name as SQLite compares it: only ASCII letters lose their case."""
+    return name.encode(errors="surrogatepass").lower().decode(errors="surrogatepass")
 
 
 @cache

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -17,8 +18,10 @@ from text_to_sql.errors import (
     DatabaseFileError,
     QueryFailedError,
     QueryTimeoutError,
+    TextToSQLError,
     UnsafeSQLError,
 )
+from text_to_sql.execution import read_only_database
 from text_to_sql.execution.read_only_database import ReadOnlyDatabase
 from text_to_sql.schema import SchemaWarning
 
@@ -83,8 +86,119 @@ def test_a_column_that_does_not_exist_is_an_error_also_in_double_quotes(database
         database.execute(sql)
 
 
+HOSTILE = [
+    # writes and definitions
+    "DELETE FROM books",
+    "UPDATE books SET price = 0",
+    "INSERT INTO books VALUES ('D', 1)",
+    "REPLACE INTO books VALUES ('D', 1)",
+    "WITH x AS (SELECT 1) INSERT INTO books SELECT 'D', 1",
+    "DROP TABLE books",
+    "CREATE TABLE more (a)",
+    "CREATE TEMP TABLE more (a)",
+    "CREATE TABLE more AS SELECT * FROM books",
+    "CREATE VIEW more AS SELECT 1",
+    "CREATE INDEX i ON books (title)",
+    "CREATE TRIGGER t AFTER INSERT ON books BEGIN DELETE FROM books; END",
+    "ALTER TABLE books ADD COLUMN x",
+    # several statements
+    "SELECT 1; DROP TABLE books",
+    "SELECT 1;; DELETE FROM books",
+    "; DROP TABLE books",
+    "SELECT 1; --\nDROP TABLE books",
+    "SELECT 1 /* */; VACUUM",
+    # files and settings
+    "ATTACH DATABASE 'new.sqlite' AS other",
+    "ATTACH DATABASE ':memory:' AS other",
+    "DETACH DATABASE main",
+    "VACUUM",
+    "VACUUM INTO 'new.sqlite'",
+    "PRAGMA query_only = OFF",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA user_version = 7",
+    "PRAGMA writable_schema = ON",
+    "SELECT * FROM pragma_database_list",
+    "SELECT * FROM pragma_table_info('secrets')",
+    "SELECT load_extension('x')",
+    "SELECT readfile('shop.sqlite')",
+    "SELECT writefile('new', 'x')",
+    # hidden tables and the catalogue
+    "SELECT * FROM secrets",
+    "SELECT COUNT(*) FROM secrets",
+    "SELECT * FROM main.secrets",
+    "SELECT (SELECT word FROM secrets)",
+    "SELECT title FROM books UNION SELECT word FROM secrets",
+    "SELECT (SELECT COUNT(*) FROM secrets) FROM (WITH secrets AS (SELECT 1) SELECT * FROM secrets)",
+    "SELECT (SELECT word FROM secrets) FROM (WITH secrets AS (SELECT 1 AS word) SELECT * FROM secrets)",
+    "WITH hints AS (SELECT word FROM secrets) SELECT * FROM hints",
+    "SELECT sql FROM sqlite_master",
+    "SELECT name FROM sqlite_schema",
+    "SELECT * FROM sqlite_temp_master",
+    # resources
+    ENDLESS,
+    "SELECT COUNT(*) FROM books a, books b, books c, books d, books e, books f, books g, "
+    "books h, books i, books j, books k, books l, books m, books n, books o, books p, books q, books r",
+    "SELECT randomblob(1000000000)",
+    "SELECT zeroblob(1000000000)",
+    "SELECT printf('%1000000000d', 1)",
+    "SELECT hex(randomblob(100))",
+    "SELECT '" + "a" * 5000 + "'",
+    "SELECT " + "(" * 1500 + "1" + ")" * 1500,
+    # transactions, other dialects, prose
+    "BEGIN EXCLUSIVE",
+    "SAVEPOINT s",
+    "COMMIT",
+    "EXPLAIN DELETE FROM books",
+    "SELECT title INTO more FROM books",
+    "SELECT ?",
+    "SHOW TABLES",
+    "COPY books TO 'x'",
+    "I am sorry, I cannot answer that.",
+    "",
+    "SELECT '\x00'",
+]
+
+
 def state(folder: Path) -> dict[str, str]:
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.iterdir()}
+
+
+def assert_harmless(database: ReadOnlyDatabase, sql: str) -> None:
+    before, start = state(database.path.parent), time.monotonic()
+    with pytest.raises(TextToSQLError):
+        database.execute(sql)
+    assert time.monotonic() - start < 3
+    assert state(database.path.parent) == before
+    assert database.execute("SELECT COUNT(*) FROM books").rows == ((3,),)
+
+
+@pytest.mark.parametrize("sql", HOSTILE)
+def test_hostile_sql_is_refused_without_a_trace(
+    database: ReadOnlyDatabase, monkeypatch: pytest.MonkeyPatch, sql: str
+) -> None:
+    monkeypatch.chdir(database.path.parent)
+    assert_harmless(database, sql)
+
+
+# The authorizer cannot tell a WITH that has a view's name from the view: that is for the parser to refuse.
+FOR_THE_PARSER_ALONE = ("WITH hints AS (SELECT word FROM secrets) SELECT * FROM hints",)
+SHORT = [sql for sql in HOSTILE if 0 < len(sql) < 1000 and sql not in FOR_THE_PARSER_ALONE]
+
+
+@pytest.mark.parametrize("sql", SHORT)
+def test_the_layers_beneath_refuse_it_too_without_the_parser(
+    database: ReadOnlyDatabase, monkeypatch: pytest.MonkeyPatch, sql: str
+) -> None:
+    monkeypatch.chdir(database.path.parent)
+    with patch.object(read_only_database, "check_select"):
+        before = state(database.path.parent)
+        try:
+            rows = database.execute(sql).rows
+        except (TextToSQLError, sqlite3.Error, TypeError):
+            rows = ()
+        assert "hush" not in str(rows)
+        assert state(database.path.parent) == before
+    assert database.execute("SELECT COUNT(*) FROM books").rows == ((3,),)
 
 
 @pytest.mark.parametrize(
@@ -99,6 +213,24 @@ def test_a_refusal_names_its_rule(database: ReadOnlyDatabase, sql: str, rule: st
     with pytest.raises(UnsafeSQLError, match=text) as caught:
         database.execute(sql)
     assert caught.value.rule == rule
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT COUNT(*), AVG(price), MAX(title) FROM books;",
+        "SELECT title FROM books WHERE title LIKE 'A%' OR title = 'DROP TABLE; --'",
+        'SELECT UPPER(SUBSTR(title, 1, 2)) AS "select" FROM books',
+        "SELECT ROUND(price, 1), COALESCE(price, 0) FROM books -- comment",
+        "SELECT title, ROW_NUMBER() OVER (ORDER BY price DESC) FROM books",
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50) SELECT COUNT(*) FROM n",
+        "SELECT CASE WHEN price > 5 THEN 'dear' ELSE 'cheap' END FROM books GROUP BY 1 HAVING COUNT(*) > 0",
+        "SELECT title FROM books WHERE NOT title IN (SELECT title FROM books WHERE price IS NULL)",
+        "SELECT strftime('%Y', '2025-12-31'), DATE('now') > '2000-01-01'",
+    ],
+)
+def test_harmless_sql_passes(database: ReadOnlyDatabase, sql: str) -> None:
+    assert database.execute(sql).rows
 
 
 @pytest.mark.parametrize(
@@ -132,7 +264,10 @@ def test_a_table_that_does_not_exist_cannot_be_offered(path: Path) -> None:
     ("limits", "message"),
     [
         ({"timeout_s": 0}, "timeout_s must be above 0, got 0"),
+        ({"timeout_s": float("nan")}, "timeout_s must be above 0, got nan"),
+        ({"timeout_s": float("inf")}, "timeout_s must be at most 86,400, a day, got inf"),
         ({"max_rows": 0}, "max_rows must be at least 1, got 0"),
+        ({"max_bytes": 0}, "max_bytes must be at least 1, got 0"),
     ],
 )
 def test_limits_out_of_range_are_refused(path: Path, limits: dict[str, int], message: str) -> None:

@@ -1,52 +1,48 @@
 """Runs SQL that a model wrote on a SQLite file, and can only read: several layers, none trusted alone.
 
-1. `check_select`: one query, over offered tables, with listed functions (sqlglot).
-2. A process of its own runs it, which has the layers that `worker.py` names.
-3. Where that process gives no answer, it is killed; the next query starts another.
+1. `check_select`: one query, over offered tables and listed functions (sqlglot, in this process).
+2. A process of its own runs it, with limits of the system on memory, processor time and files, and can be killed.
+3. There, the file is opened read-only, with SQLite's defensive settings and size limits.
+4. An authorizer allows reading offered tables and calling listed functions, nothing else.
+5. A deadline stops what runs too long, and limits on rows and bytes what returns too much. At twice the deadline the
+   process is killed: a long call inside SQLite never looks at the clock.
 """
 
-import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Iterable
+from contextlib import ExitStack, closing
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
-from text_to_sql.errors import DatabaseFileError, QueryFailedError, QueryTimeoutError, UnsafeSQLError
-from text_to_sql.execution.allow_list import ALLOWED_FUNCTIONS, MEMORY_BYTES, SQLITE_LIMITS
+from text_to_sql.errors import QueryFailedError, QueryTimeoutError, UnsafeSQLError
+from text_to_sql.execution.database_file import (
+    explained_file_errors,
+    open_read_only,
+    remove_empty_log,
+    write_ahead_log,
+)
+from text_to_sql.execution.query_result import QueryResult, result_of, too_late
 from text_to_sql.execution.sql_text import check_select
-from text_to_sql.execution.worker_process import WorkerDiedError, WorkerProcess, WorkerTimeoutError
-from text_to_sql.schema import Schema, quoted, read_schema, user_tables
+from text_to_sql.execution.text_samples import may_hold_text, texts_query
+from text_to_sql.execution.worker_process import WorkerDiedError, WorkerProcess
+from text_to_sql.execution.worker_settings import most_reply_bytes, worker_settings
+from text_to_sql.schema import read_schema
 
-# The worker stops a query at its time limit; one that cannot be stopped from within is killed after twice as long.
-_KILL_FACTOR: Final = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class QueryResult:
-    """Rows of a query.
-
-    Attributes:
-        columns: names, as SQLite gives them.
-        rows: at most as many as the database's limit.
-        truncated: whether there were more.
-    """
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Any, ...], ...]
-    truncated: bool
+_LONGEST_TIMEOUT_S: Final = 86_400
 
 
 class ReadOnlyDatabase:
     """A SQLite file that a model's SQL may read.
 
+    Queries run in a process of their own, one at a time; it starts with the first query and ends with `close`, or with
+    this process. Threads may share a database.
+
     Args:
         path: the file.
         allowed_tables: tables and views that may be read; None allows all of the user's, never SQLite's own.
-        timeout_s: most seconds for one query, above 0.
+        timeout_s: most seconds for one query, above 0 and at most 86,400; the process is killed at twice that.
         max_rows: most rows of one result, at least 1.
-        max_bytes: about the most bytes of one result, at least 1.
+        max_bytes: most bytes of one result, at least 1: texts in UTF-8, BLOBs, and 8 for any other value.
 
     Raises:
         DatabaseFileError: no such file, one that cannot be read, no SQLite database, or no such table.
@@ -59,105 +55,92 @@ class ReadOnlyDatabase:
         allowed_tables: Iterable[str] | None = None,
         timeout_s: float = 2.0,
         max_rows: int = 10_000,
-        max_bytes: int = 16 * 1024**2,
+        max_bytes: int = 16 << 20,
     ) -> None:
-        if timeout_s <= 0:
+        if not timeout_s > 0:
             raise ValueError(f"timeout_s must be above 0, got {timeout_s}")
-        for name, value in (("max_rows", max_rows), ("max_bytes", max_bytes)):
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
+        if timeout_s > _LONGEST_TIMEOUT_S:
+            raise ValueError(f"timeout_s must be at most {_LONGEST_TIMEOUT_S:,}, a day, got {timeout_s}")
+        _check_at_least_one(max_rows=max_rows, max_bytes=max_bytes)
         self.path = Path(path).expanduser().resolve()
-        self._timeout_s, self._max_rows = timeout_s, max_rows
-        with _explained_file_errors(self.path):
-            self._had_wal = _wal(self.path).exists()
-            self.schema, hidden = self._look(allowed_tables)
-        self._worker = WorkerProcess(
-            {
-                "uri": self.path.as_uri(),
-                "offered": sorted(self.schema.table_names),
-                "hidden": sorted(hidden),
-                "functions": sorted(ALLOWED_FUNCTIONS),
-                "limits": SQLITE_LIMITS,
-                "timeout_s": timeout_s,
-                "max_bytes": max_bytes,
-                "memory_bytes": MEMORY_BYTES,
-            }
-        )
-
-    def _look(self, allowed_tables: Iterable[str] | None) -> tuple[Schema, frozenset[str]]:
-        """Returns the offered tables, and the names of the others in lower case."""
-        try:
-            with closing(_open_read_only(self.path)) as connection:
-                schema = read_schema(connection, allowed_tables)
-                return schema, frozenset(name.lower() for name in user_tables(connection)) - schema.table_names
-        finally:
-            self._leave_no_wal()
+        self._timeout_s, self._max_rows, self._max_bytes = timeout_s, max_rows, max_bytes
+        with explained_file_errors(self.path), ExitStack() as on_failure:
+            self._had_log = write_ahead_log(self.path).exists()
+            with closing(open_read_only(self.path)) as connection:
+                on_failure.callback(self._tidy)
+                self.schema = read_schema(connection, allowed_tables)
+                settings = worker_settings(self.path, connection, self.schema)
+            on_failure.pop_all()
+        self._worker = WorkerProcess(settings, most_reply_bytes(max_bytes, max_rows))
 
     def execute(self, sql: str) -> QueryResult:
         """Runs one query.
 
         Raises:
             UnsafeSQLError: it is more than one query over the offered tables.
-            QueryFailedError: SQLite cannot run it, or it needs more memory than it may have.
+            QueryFailedError: SQLite cannot run it, or it needs too much memory.
             QueryTimeoutError: it took longer than `timeout_s`.
+            QueryProcessError: no process can be started to run it, or the database is closed.
         """
         check_select(sql, self.schema)
         return self._run(sql, self._max_rows)
 
-    def _run(self, sql: str, max_rows: int) -> QueryResult:
-        try:
-            answer = self._worker.ask({"sql": sql, "max_rows": max_rows}, _KILL_FACTOR * self._timeout_s)
-        except WorkerTimeoutError as error:
-            raise self._too_slow() from error
-        except WorkerDiedError as error:
-            raise QueryFailedError(
-                f"The process that ran this was ended ({error}): it needs more memory or time than it may have."
-            ) from error
-        if "denied" in answer:
-            raise UnsafeSQLError(*answer["denied"])
-        if "timeout" in answer:
-            raise self._too_slow()
-        if "failed" in answer:
-            raise QueryFailedError(f"SQLite cannot run this: {answer['failed']}.")
-        return QueryResult(tuple(answer["columns"]), tuple(map(tuple, answer["rows"])), answer["truncated"])
-
-    def _too_slow(self) -> QueryTimeoutError:
-        return QueryTimeoutError(f"The query was stopped after {self._timeout_s:g} s, its time limit.")
-
     def sample_texts(
         self, max_values_per_column: int = 1_000, max_length: int = 60
     ) -> dict[tuple[str, str], tuple[str, ...]]:
-        """Returns different short texts of each (table, column), to be found in questions.
+        """Returns the different short texts of each column that may hold text, by table and column.
+
+        They tell which words of a question are cells. A column without one is left out, and so is one that takes longer
+        than `timeout_s`, that SQLite cannot read, or that belongs to a virtual table.
 
         Args:
-            max_values_per_column: at least 1.
-            max_length: characters of the longest, at least 1.
+            max_values_per_column: the first so many are returned, in the order in which SQLite finds them; at least 1.
+            max_length: longer texts are left out, in characters; at least 1.
 
-        Returns:
-            Nothing for a column that cannot be read within `timeout_s`.
+        Raises:
+            ValueError: a limit is out of its range.
+            QueryProcessError: no process can be started to read them, or the database is closed.
         """
-        texts = {}
+        _check_at_least_one(max_values_per_column=max_values_per_column, max_length=max_length)
+        texts: dict[tuple[str, str], tuple[str, ...]] = {}
         for table in self.schema.tables:
             for column in table.columns:
-                if column.type in ("text", "others"):
-                    name = quoted(column.name)
-                    with suppress(QueryFailedError, QueryTimeoutError):
-                        result = self._run(
-                            f"SELECT DISTINCT {name} FROM {quoted(table.name)} "  # noqa: S608 (names of the schema)
-                            f"WHERE LENGTH({name}) <= {max_length} LIMIT {max_values_per_column}",
-                            max_values_per_column,
-                        )
-                        texts[table.name, column.name] = tuple(text for (text,) in result.rows if isinstance(text, str))
-        return texts
+                if may_hold_text(column):
+                    texts[table.name, column.name] = self._texts(
+                        texts_query(table, column, max_length), max_values_per_column
+                    )
+        return {cell: found for cell, found in texts.items() if found}
+
+    def _texts(self, sql: str, most: int) -> tuple[str, ...]:
+        try:
+            return tuple(text for (text,) in self._run(sql, most).rows)
+        except (QueryTimeoutError, QueryFailedError, UnsafeSQLError):
+            return ()
+
+    def _run(self, sql: str, max_rows: int) -> QueryResult:
+        query = {"sql": sql, "seconds": self._timeout_s, "max_rows": max_rows, "max_bytes": self._max_bytes}
+        try:
+            reply = self._worker.ask(query, 2 * self._timeout_s)
+        except TimeoutError as error:
+            raise too_late(self._timeout_s) from error
+        except WorkerDiedError as error:
+            raise QueryFailedError(
+                "The process that ran this query ended before the answer, perhaps for want of memory. The next query "
+                "gets a new one; ask for less."
+            ) from error
+        if reply[0] == "memory":
+            # What such a query leaves behind may be scattered over all that the process may have.
+            self._worker.restart_later()
+        return result_of(reply, self._timeout_s)
 
     def close(self) -> None:
-        """Ends the process that reads the file; the next query starts another, a second call does nothing."""
+        """Ends the process and closes the file; a second call does nothing."""
         self._worker.close()
-        self._leave_no_wal()
+        self._tidy()
 
-    def _leave_no_wal(self) -> None:
-        if not self._had_wal:
-            _remove_empty_wal(self.path)
+    def _tidy(self) -> None:
+        if not self._had_log:
+            remove_empty_log(self.path)
 
     def __enter__(self) -> Self:
         return self
@@ -168,51 +151,7 @@ class ReadOnlyDatabase:
         self.close()
 
 
-@contextmanager
-def _explained_file_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (sqlite3.Error, OSError) as error:
-        raise DatabaseFileError(
-            f"{path} cannot be opened as a SQLite database: {error}. Check that it is one and that you may read it; "
-            "if it is in WAL mode, you must also be allowed to write to its folder."
-        ) from error
-
-
-def _open_read_only(path: Path) -> sqlite3.Connection:
-    if not path.is_file():
-        raise DatabaseFileError(f"There is no database file {path}.")
-    connection = _connect(path, "ro")
-    try:
-        _read_first_page(connection)
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection
-
-
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.as_uri()}?mode={mode}", uri=True, isolation_level=None)
-
-
-def _read_first_page(connection: sqlite3.Connection) -> None:
-    connection.execute("SELECT name FROM sqlite_master").fetchone()
-
-
-def _wal(path: Path) -> Path:
-    return path.with_name(f"{path.name}-wal")
-
-
-def _remove_empty_wal(path: Path) -> None:
-    """Lets SQLite remove the empty `-wal` and `-shm` that reading a database in WAL mode leaves beside it.
-
-    A read-only connection makes them and may not remove them. One that may write removes them as it closes, if no other
-    process uses them: only SQLite's own locks can tell. Opening with `immutable=1` would make none, but ignores those
-    locks, and would give wrong rows if somebody wrote meanwhile.
-    """
-    wal = _wal(path)
-    with suppress(sqlite3.Error, OSError):
-        # One with content belongs to a writer who came meanwhile.
-        if wal.exists() and wal.stat().st_size == 0:
-            with closing(_connect(path, "rw")) as connection:
-                _read_first_page(connection)
+def _check_at_least_one(**limits: int) -> None:
+    for name, value in limits.items():
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1, got {value}")

@@ -1,134 +1,187 @@
-"""Keeps the worker alive between queries, and ends it when it must be ended."""
+"""Starts the process that runs queries, asks it, and ends it when it is late, when its owner is done, or both."""
 
+import json
 import os
-import selectors
+import select
 import subprocess
 import sys
 import threading
 import time
 import weakref
 from collections.abc import Mapping
-from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
-from text_to_sql.execution.worker import read_frame, write_frame
+from text_to_sql.errors import QueryProcessError
+from text_to_sql.execution.worker import HEADER_BYTES
 
-_WORKER: Final = Path(__file__).with_name("worker.py")
-# Start-up takes 30 ms; a machine that is busy with something else may take a hundred times as long.
-_START_TIMEOUT_S: Final = 20.0
-_CHUNK: Final = 1 << 20
+_WORKER_FILE: Final = Path(__file__).with_name("worker.py")
+# A start takes some 20 ms; a machine that is short of memory may need seconds.
+_START_SECONDS: Final = 30.0
+_CHUNK_BYTES: Final = 1 << 20
+# Where the loader finds Python's libraries, and the time zone of `localtime`. Nothing else is the worker's business.
+_PASSED_VARIABLES: Final = ("LD_LIBRARY_PATH", "TZ")
 
 
 class WorkerDiedError(Exception):
-    """The worker ended while it was asked, most likely by a limit of the kernel."""
-
-
-class WorkerTimeoutError(Exception):
-    """The worker gave no answer in time, and was killed."""
+    """The worker ended instead of answering."""
 
 
 class WorkerProcess:
-    """A worker that is started when first asked, and again after it has ended; threads ask in turn.
+    """One process that answers queries, one at a time; a new one is started whenever there is none.
 
     Args:
-        configuration: what `worker.Worker` takes, as JSON can hold it.
+        settings: what the worker is told first; the `owner` is added.
+        max_reply_bytes: a longer reply is not read, and ends the worker.
     """
 
-    def __init__(self, configuration: Mapping[str, Any]) -> None:
-        self._configuration = configuration
-        self._lock = threading.Lock()
+    def __init__(self, settings: Mapping[str, Any], max_reply_bytes: int) -> None:
+        self._settings, self._max_reply_bytes = settings, max_reply_bytes
         self._process: subprocess.Popen[bytes] | None = None
-        self._owner = 0
-        self._stop: weakref.finalize[..., Any] | None = None
+        self._end: weakref.finalize | None = None
+        self._is_closed = False
+        self._lock = threading.Lock()
+        _WORKERS.add(self)
 
-    def ask(self, query: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
-        """Returns the worker's answer to a query.
+    @property
+    def process_id(self) -> int | None:
+        """Id of the process; None while there is none."""
+        return self._process.pid if self._process else None
+
+    def ask(self, message: Mapping[str, Any], seconds: float) -> list[Any]:
+        """Returns the worker's reply; whatever goes wrong ends the worker.
 
         Args:
-            query: `sql` and `max_rows`.
-            timeout_s: seconds after which the worker is killed.
+            message: what to ask.
+            seconds: how long to wait for the reply. A start that is needed does not count.
 
         Raises:
-            WorkerTimeoutError: it took longer than `timeout_s`; the worker is killed.
-            WorkerDiedError: the worker ended meanwhile.
+            TimeoutError: the reply did not come in time.
+            WorkerDiedError: the worker ended, or replied with something that is no reply.
+            QueryProcessError: no worker can be started, it cannot open the database, or `close` was called.
         """
         with self._lock:
-            process = self._running()
+            if self._is_closed:
+                raise QueryProcessError("This database is closed. Open it again with ReadOnlyDatabase.")
             try:
-                return self._exchange(process, query, timeout_s)
+                if not self._is_alive():
+                    self._start()
+                return self._exchange(message, seconds)
             except BaseException:
-                # An answer that comes later would be taken for that of the next query.
-                self._end()
+                self._stop()
                 raise
 
-    def close(self) -> None:
-        """Ends the worker; the next question starts another."""
+    def restart_later(self) -> None:
+        """Ends the worker; the next question starts a new one."""
         with self._lock:
-            self._end()
+            self._stop()
 
-    def _running(self) -> subprocess.Popen[bytes]:
-        # After a fork the worker is that of the parent process.
-        if self._process is None or self._owner != os.getpid() or self._process.poll() is not None:
-            self._end()
-            self._start()
-        return self._process
+    def close(self) -> None:
+        """Ends the worker for good; a second call does nothing."""
+        with self._lock:
+            self._is_closed = True
+            self._stop()
+
+    def forget(self) -> None:
+        """Leaves the worker to the process that this one was forked from."""
+        self._lock = threading.Lock()
+        if self._process and self._end:
+            self._end.detach()
+            _close_pipes(self._process)
+            # It is no child of this process, so nothing is to be waited for.
+            self._process.returncode = 0
+        self._process = self._end = None
+
+    def _is_alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
 
     def _start(self) -> None:
-        self._process = subprocess.Popen(  # noqa: S603 (this interpreter and a file of this package)
-            [sys.executable, "-I", "-S", str(_WORKER)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={},
-            cwd="/",
-            start_new_session=True,
-        )
-        self._owner = os.getpid()
-        self._stop = weakref.finalize(self, _end_process, self._process, self._owner)
-        answer = self._exchange(self._process, self._configuration, _START_TIMEOUT_S)
-        if "unopened" in answer:
-            raise WorkerDiedError(answer["unopened"])
-
-    def _exchange(self, process: subprocess.Popen[bytes], message: Any, timeout_s: float) -> dict[str, Any]:
-        deadline = time.monotonic() + timeout_s
+        self._stop()
         try:
-            write_frame(process.stdin, message)
+            process = subprocess.Popen(  # noqa: S603 (the interpreter that runs this, and a file of this package)
+                [sys.executable, "-I", "-S", str(_WORKER_FILE)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                bufsize=0,
+                cwd="/",
+                env={name: os.environ[name] for name in _PASSED_VARIABLES if name in os.environ},
+                # Ctrl-C in the terminal is for the owner alone.
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise QueryProcessError(f"The process that runs queries cannot be started: {error}.") from error
+        self._process, self._end = process, weakref.finalize(self, _end_process, process)
+        self._check_ready()
+
+    def _check_ready(self) -> None:
+        try:
+            verdict, *reason = self._exchange({**self._settings, "owner": os.getpid()}, _START_SECONDS)
+        except (WorkerDiedError, TimeoutError) as error:
+            raise QueryProcessError("The process that runs queries was started, but does not answer.") from error
+        if verdict != "ready":
+            raise QueryProcessError(f"The process that runs queries cannot open the database: {reason[0]}.")
+
+    def _exchange(self, message: Mapping[str, Any], seconds: float) -> list[Any]:
+        deadline = time.monotonic() + seconds
+        body = json.dumps(message).encode()
+        rest = memoryview(len(body).to_bytes(HEADER_BYTES, "big") + body)
+        try:
+            while rest:
+                rest = rest[os.write(self._process.stdin.fileno(), rest) :]
         except BrokenPipeError as error:
-            raise WorkerDiedError("it had ended before") from error
-        return _read_answer(process.stdout, deadline)
+            raise WorkerDiedError from error
+        length = int.from_bytes(self._read(HEADER_BYTES, deadline), "big")
+        if length > self._max_reply_bytes:
+            raise WorkerDiedError
+        return _decoded(self._read(length, deadline))
 
-    def _end(self) -> None:
-        if self._stop is not None:
-            self._stop()
-        self._process = self._stop = None
-
-
-def _read_answer(stream: Any, deadline: float) -> dict[str, Any]:
-    """Reads one frame as it comes, with an eye on the clock."""
-    received, wanted = bytearray(), 4
-    with selectors.DefaultSelector() as selector:
-        selector.register(stream, selectors.EVENT_READ)
-        while len(received) < wanted:
-            if not selector.select(max(0.0, deadline - time.monotonic())):
-                raise WorkerTimeoutError
-            chunk = os.read(stream.fileno(), _CHUNK)
+    def _read(self, count: int, deadline: float) -> bytearray:
+        descriptor, data, events = self._process.stdout.fileno(), bytearray(), select.poll()
+        events.register(descriptor, select.POLLIN)
+        while len(data) < count:
+            if not events.poll(max(0.0, 1_000 * (deadline - time.monotonic()))):
+                raise TimeoutError
+            chunk = os.read(descriptor, min(count - len(data), _CHUNK_BYTES))
             if not chunk:
-                raise WorkerDiedError("it ended without an answer")
-            received += chunk
-            if len(received) >= 4:
-                wanted = 4 + int.from_bytes(received[:4], "big")
-    return read_frame(BytesIO(received))
+                raise WorkerDiedError
+            data += chunk
+        return data
+
+    def _stop(self) -> None:
+        if self._end:
+            self._end()
+        self._process = self._end = None
 
 
-def _end_process(process: subprocess.Popen[bytes], owner: int) -> None:
-    """Kills the worker and waits for it; a forked copy of its owner only closes its own ends of the pipes."""
-    if owner == os.getpid():
-        process.kill()
-        process.wait()
-    for pipe in (process.stdin, process.stdout):
-        try:
-            pipe.close()
-        except OSError:
-            # A frame that was not written whole.
-            continue
+_WORKERS: Final[weakref.WeakSet[WorkerProcess]] = weakref.WeakSet()
+
+
+def _forget_all() -> None:
+    for worker in _WORKERS:
+        worker.forget()
+
+
+os.register_at_fork(after_in_child=_forget_all)
+
+
+def _end_process(process: subprocess.Popen[bytes]) -> None:
+    # It only reads, so nothing is lost.
+    process.kill()
+    process.wait()
+    _close_pipes(process)
+
+
+def _close_pipes(process: subprocess.Popen[bytes]) -> None:
+    process.stdin.close()
+    process.stdout.close()
+
+
+def _decoded(body: bytearray) -> list[Any]:
+    try:
+        reply = json.loads(body, object_hook=lambda blob: bytes.fromhex(blob["hex"]))
+    except (ValueError, RecursionError, KeyError, TypeError) as error:
+        raise WorkerDiedError from error
+    if not isinstance(reply, list) or not reply:
+        raise WorkerDiedError
+    return reply
