@@ -57,14 +57,15 @@ def write_sets(data: Path, output: Path) -> dict[str, CaseSet]:
     generated = generate(_GENERATED_QUESTIONS, domains, SEED, questions_per_database=40)
     with atomic_folder(output) as folder:
         return {
-            "spider": write_set(folder, "spider", _by_database(spider)),
+            "spider": write_set(folder, "spider", by_database(spider)),
             "wikisql": write_set(folder, "wikisql", _renamed(wikisql)),
             "generated": write_set(folder, "generated", {f"{g[0].database}_{n}": g for n, g in enumerate(generated)}),
             "bookshop": write_bookshop(folder),
         }
 
 
-def _by_database(examples: Iterable[Example]) -> dict[str, list[Example]]:
+def by_database(examples: Iterable[Example]) -> dict[str, list[Example]]:
+    """Returns the examples of each database, in their order."""
     groups = defaultdict(list)
     for example in examples:
         groups[example.database].append(example)
@@ -75,7 +76,7 @@ def _renamed(examples: Sequence[Example]) -> dict[str, list[Example]]:
     """Gives each numbered table a neutral name, the same for all of its questions."""
     return {
         name: [rename_table(example, random.Random(name)) for example in group]
-        for name, group in _by_database(examples).items()
+        for name, group in by_database(examples).items()
     }
 
 

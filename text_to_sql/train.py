@@ -59,6 +59,11 @@ def _write_record(checkpoint: Path, recipe: Recipe, base: BaseModel, data: Path,
         "train_runtime_s": next((entry["train_runtime"] for entry in history if "train_runtime" in entry), None),
         "loss": {entry["step"]: round(entry["loss"], 4) for entry in history if "loss" in entry},
         "held_out_loss": {entry["step"]: round(entry["eval_loss"], 4) for entry in history if "eval_loss" in entry},
+        "held_out_accuracy": {
+            entry["step"]: round(entry["eval_execution_accuracy"], 4)
+            for entry in history
+            if "eval_execution_accuracy" in entry
+        },
     }
     (checkpoint / TRAINING_RECORD).write_text(json.dumps(record, indent=2) + "\n")
 

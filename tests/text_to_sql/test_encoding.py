@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
@@ -88,6 +88,7 @@ def tiny_model() -> Any:
 tokens = st.lists(st.integers(1, 49), min_size=1, max_size=6)
 
 
+@settings(deadline=None)
 @given(prefix=tokens, rests=st.lists(st.tuples(tokens, tokens), min_size=1, max_size=5))
 def test_the_loss_of_a_pack_is_that_of_separate_rows(
     tiny_model: Any, prefix: list[int], rests: list[tuple[list[int], list[int]]]

@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from text_to_sql import ReadOnlyDatabase, sample_database_path
 from text_to_sql.data.canonical import canonical_sql
 from text_to_sql.data.kind import kind_of
 from text_to_sql.generator.conditions import FILTERED_ROLES, condition_on
 from text_to_sql.generator.database import draw_database
 from text_to_sql.generator.domain import DomainColumn, load_domain, load_domains
-from text_to_sql.generator.generate import generate, split_domains
+from text_to_sql.generator.generate import fixed_domains, generate, split_domains
 from text_to_sql.generator.naming import draw_naming
 from text_to_sql.generator.wording import Wording, in_plural
 from text_to_sql.schema import Schema, quoted
@@ -89,7 +90,18 @@ def test_bad_numbers_are_refused(arguments: tuple[Any, ...], message: str) -> No
 def test_held_out_domains_are_never_trained_on() -> None:
     training, held_out = split_domains()
     assert {domain.name for domain in training}.isdisjoint(domain.name for domain in held_out)
-    assert len(training) + len(held_out) == len(DOMAINS)
+    assert len(training) + len(held_out) + len(fixed_domains()) == len(DOMAINS)
+    assert held_out
+
+
+def test_the_bookshop_is_drawn_as_it_is() -> None:
+    [bookshop] = fixed_domains()
+    with ReadOnlyDatabase(sample_database_path()) as database:
+        for seed in range(3):
+            assert draw_database(bookshop, random.Random(seed)).schema == database.schema
+        for [examples] in (generate(1, [bookshop], seed, 4) for seed in range(5)):
+            for example in examples:
+                database.execute(example.sql)
 
 
 @given(seed=st.integers(0, 10_000))

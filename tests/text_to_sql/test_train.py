@@ -15,7 +15,7 @@ from text_to_sql.training.recipe import Recipe
 
 TINY = [
     *("--batch-size", "2", "--micro-batch-size", "1", "--pack-size", "2", "--held-out-examples", "2"),
-    *("--wikisql-examples", "6", "--generated-examples", "8"),
+    *("--wikisql-examples", "6", "--generated-examples", "8", "--bookshop-examples", "2"),
 ]
 
 
@@ -63,8 +63,8 @@ def test_a_recipe_names_what_is_wrong(field: str, value: float, message: str) ->
 
 
 def test_a_recipe_without_data_is_refused() -> None:
-    with pytest.raises(ValueError, match="spider_passes, wikisql_examples and generated_examples are all 0: there is"):
-        Recipe(spider_passes=0, wikisql_examples=0, generated_examples=0)
+    with pytest.raises(ValueError, match="generated_examples and bookshop_examples are all 0: there is no data"):
+        Recipe(spider_passes=0, wikisql_examples=0, generated_examples=0, bookshop_examples=0)
 
 
 def test_the_recipe_is_the_one_of_checkpoint_100() -> None:
@@ -87,6 +87,7 @@ def test_two_steps_save_a_checkpoint_and_a_third_goes_on_from_it(
     }
     record = json.loads((checkpoint / "training_record.json").read_text())
     assert list(record["loss"]) == ["1", "2"]
+    assert list(record["held_out_accuracy"]) == ["2"]
     assert record["recipe"]["max_steps"] == 2
     assert set(record["data"]) == {SPIDER_FILE, WIKISQL_FILE}
 

@@ -28,13 +28,18 @@ _SPLIT_SEED = 20261123
 
 
 def split_domains() -> tuple[list[Domain], list[Domain]]:
-    """Returns (training, held out) domains; the held-out ones never depend on a recipe."""
-    domains = list(load_domains())
+    """Returns (training, held out) domains, without fixed ones; the held-out ones never depend on a recipe."""
+    domains = [domain for domain in load_domains() if not domain.fixed]
     held_out = set(
         random.Random(_SPLIT_SEED).sample([domain.name for domain in domains], len(domains) // _HELD_OUT_SHARE)
     )
     training = [domain for domain in domains if domain.name not in held_out]
     return training, [domain for domain in domains if domain.name in held_out]
+
+
+def fixed_domains() -> list[Domain]:
+    """Returns the domains of one database each, such as the bookshop of the course."""
+    return [domain for domain in load_domains() if domain.fixed]
 
 
 def generate(count: int, domains: Sequence[Domain], seed: int, questions_per_database: int = 8) -> list[list[Example]]:

@@ -15,8 +15,10 @@ class Recipe:
         spider_passes: how often each question and paraphrase of Spider occurs, each time in another form.
         wikisql_examples: how many of WikiSQL's 49,181 training questions join them.
         generated_examples: how many questions of the project's own generator join them.
+        bookshop_examples: how many more of it are about the course's own database.
         mistakes: share of examples that are shown with a wrong answer and its error first, to learn mending.
         held_out_examples: how many held-out questions the validation loss is taken over.
+        validation_questions: on how many of them execution accuracy is measured while training.
         max_length: longer examples (prompt, SQL and end token) are left out.
     """
 
@@ -34,13 +36,18 @@ class Recipe:
     spider_passes: int = 2
     wikisql_examples: int = 12_000
     generated_examples: int = 20_000
+    bookshop_examples: int = 4_000
     mistakes: float = 0.06
     held_out_examples: int = 512
+    validation_questions: int = 128
     max_length: int = 1_024
     seed: int = 42
 
     def __post_init__(self) -> None:
-        zero_allowed = ("spider_passes", "wikisql_examples", "generated_examples", "warmup_steps", "seed")
+        zero_allowed = (
+            *("spider_passes", "wikisql_examples", "generated_examples", "bookshop_examples"),
+            *("validation_questions", "warmup_steps", "seed"),
+        )
         for field, value in asdict(self).items():
             minimum = 0 if field in zero_allowed else 1
             if isinstance(value, int) and value < minimum:
@@ -53,5 +60,7 @@ class Recipe:
             raise ValueError(
                 f"batch_size must be a multiple of micro_batch_size, got {self.batch_size} and {self.micro_batch_size}"
             )
-        if not self.spider_passes + self.wikisql_examples + self.generated_examples:
-            raise ValueError("spider_passes, wikisql_examples and generated_examples are all 0: there is no data")
+        if not self.spider_passes + self.wikisql_examples + self.generated_examples + self.bookshop_examples:
+            raise ValueError(
+                "spider_passes, wikisql_examples, generated_examples and bookshop_examples are all 0: there is no data"
+            )

@@ -12,6 +12,7 @@ from text_to_sql.training.checkpoint import PublishableCheckpoint
 from text_to_sql.training.collection import Pack
 from text_to_sql.training.encoding import IGNORED_LABEL, EncodedPacks, PadPacks, SortedWithinSteps
 from text_to_sql.training.recipe import Recipe
+from text_to_sql.training.validation import ExecutionAccuracy
 
 ALL_LINEAR_LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
@@ -64,7 +65,12 @@ def build_trainer(
         eval_dataset=eval_set,
         data_collator=PadPacks(tokenizer.pad_token_id),
         processing_class=tokenizer,
-        callbacks=[PublishableCheckpoint(base.canonical_name)],
+        callbacks=[
+            PublishableCheckpoint(base.canonical_name),
+            ExecutionAccuracy(
+                tokenizer, [example for pack in held_out for example in pack], recipe.validation_questions, output
+            ),
+        ],
     )
 
 
