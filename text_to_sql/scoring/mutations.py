@@ -36,16 +36,18 @@ def mutations(sql: str, schema: Schema, rng: random.Random) -> Iterator[tuple[st
     for name, change in _CHANGES.items():
         tree = sqlglot.parse_one(sql, read="sqlite")
         before = tree.sql("sqlite")
+        # What has a parent can be replaced, the outermost query too.
+        parent = exp.Subquery(this=tree)
         changed = _other_column(tree, schema, rng) if change is None else change(tree, rng)
-        if changed and tree.sql("sqlite") != before:
-            yield name, tree.sql("sqlite")
+        if changed and parent.this.sql("sqlite") != before:
+            yield name, parent.this.sql("sqlite")
 
 
 def _replace_one(
     tree: exp.Expression, rng: random.Random, kinds: dict[type[exp.Expression], type[exp.Expression]]
 ) -> bool:
     # Not the conditions of joins: another one there rarely runs in time.
-    places = [node for node in tree.find_all(*kinds) if node is not tree and not node.find_ancestor(exp.Join)]
+    places = [node for node in tree.find_all(*kinds) if not node.find_ancestor(exp.Join)]
     if not places:
         return False
     place = rng.choice(places)
@@ -150,12 +152,7 @@ def _outer_join(tree: exp.Expression, rng: random.Random) -> bool:
 
 
 def _swap_set_operation(tree: exp.Expression, rng: random.Random) -> bool:
-    if type(tree) not in _SET_OPERATIONS:
-        return False
-    # The root cannot be replaced, so its left side becomes the whole.
-    wanted = _SET_OPERATIONS[type(tree)]
-    tree.__class__ = wanted
-    return True
+    return _replace_one(tree, rng, _SET_OPERATIONS)
 
 
 def _other_column(tree: exp.Expression, schema: Schema, rng: random.Random) -> bool:

@@ -39,7 +39,8 @@ def load_predictions(path: Path, source: str | None = None) -> dict[tuple[str, s
                 "with the same options."
             )
         db_id, question, sql = (text_field(row, name, place) for name in ("db_id", "question", "sql"))
-        found[db_id, question] = Prediction(sql, row.get("error"))
+        error = None if row.get("error") is None else text_field(row, "error", place)
+        found[db_id, question] = Prediction(sql, error)
     return found
 
 
