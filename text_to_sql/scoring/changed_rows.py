@@ -139,6 +139,8 @@ class ChangedRows:
         new = self._with_fresh_keys(witness.table, like)
         _set(new, places, witness)
         rows.append(new)
+        if witness.twice:
+            rows.append(self._with_fresh_keys(witness.table, new))
 
 
 def _set(row: list[Any], places: dict[str, int], witness: WitnessRow) -> None:

@@ -120,7 +120,16 @@ class _Content:
                 if there is not None:
                     there.update(row.values)
                     return
-        rows.append({**self._usual_row(row.table), **row.values})
+        new = {**self._usual_row(row.table), **row.values}
+        rows.append(new)
+        if row.twice:
+            fresh = {column for table, column in self._pools.keys if table == row.table}
+            rows.append(
+                {
+                    column: self._pools.value_of(row.table, column, "fresh") if column in fresh else cell
+                    for column, cell in new.items()
+                }
+            )
 
 
 def _non_empty(schema_ddl: str, rows: dict[str, list[dict[str, Any]]], golds: Sequence[str]) -> list[bool]:

@@ -3,7 +3,7 @@
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from text_to_sql.scoring.conditions import Condition, candidates, holds
@@ -16,10 +16,17 @@ ValueSource = Callable[[str, str, str], Any]
 
 @dataclass(frozen=True, slots=True)
 class WitnessRow:
-    """Values that a new row of a table must have; the other columns do not matter."""
+    """Values that a new row of a table must have; the other columns do not matter.
+
+    Attributes:
+        table: in lower case.
+        values: by column, in lower case.
+        twice: whether to add two such rows that differ in their keys alone: they tell DISTINCT from none.
+    """
 
     table: str
     values: Mapping[str, Any]
+    twice: bool = False
 
 
 class WitnessMaker:
@@ -47,7 +54,9 @@ class WitnessMaker:
 
     def witness(self) -> list[WitnessRow]:
         """Returns rows that meet all conditions, as many copies as a group needs."""
-        return self._rows(self._shape.copies, {})
+        rows = self._rows(self._shape.copies, {})
+        # In a group, another row would be one too many.
+        return rows if self._shape.grouped else [replace(row, twice=True) for row in rows]
 
     def near_misses(self) -> Iterator[list[WitnessRow]]:
         """Yields rows that meet all conditions but one: at each of its literals and next to; and groups of other sizes.
