@@ -168,6 +168,7 @@ class VLLMInferenceWithLoRA:
         repetition_penalty: float = 1.0,
         stop: str | Sequence[str] | None = None,
         seed: int | None = None,
+        grammar: str | None = None,
         adapter: AdapterChoice = DEFAULT_ADAPTER,
     ) -> str:
         """Returns the answer to one conversation.
@@ -175,7 +176,7 @@ class VLLMInferenceWithLoRA:
         Args:
             messages: `[{"role": "system" | "user" | "assistant", "content": text}, …]`.
             adapter: name of a loaded adapter; None for the base model; by default the one given at construction.
-            max_tokens, temperature, top_p, top_k, repetition_penalty, stop, seed: see
+            max_tokens, temperature, top_p, top_k, repetition_penalty, stop, seed, grammar: see
                 `inference.sampling.SamplingOptions`.
 
         Raises:
@@ -193,6 +194,7 @@ class VLLMInferenceWithLoRA:
             repetition_penalty=repetition_penalty,
             stop=stop,
             seed=seed,
+            grammar=grammar,
         ).text
 
     def generate_detailed(

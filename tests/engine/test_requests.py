@@ -54,6 +54,25 @@ def test_a_stop_text_ends_an_answer_and_is_not_part_of_it(
     assert "FROM" not in result.text
 
 
+def test_a_grammar_holds_both_models_and_each_conversation_may_have_its_own(lora_engine: VLLMInferenceWithLoRA) -> None:
+    either = 'root ::= "yes, of course" | "no, never"'
+    assert lora_engine.generate(HELLO, adapter=None, grammar=either) in ("yes, of course", "no, never")
+    results = lora_engine.generate_batch_detailed(
+        [HELLO] * 3,
+        adapters=[BUNDLED_ADAPTER.name, None, None],
+        each=[{"grammar": either}, {"grammar": 'root ::= "maybe"'}, {"max_tokens": 1}],
+        show_progress=False,
+        **GREEDY,
+    )
+    assert results[0].text in ("yes, of course", "no, never")
+    assert (results[1].text, results[1].finish_reason) == ("maybe", "stop")
+    assert results[2].output_tokens == 1
+    with pytest.raises(SamplingError, match="each has 1 entries for 2 conversations: pass one for each"):
+        lora_engine.generate_batch_detailed([HELLO] * 2, each=[{}])
+    with pytest.raises(SamplingError, match="grammar must be EBNF"):
+        lora_engine.generate(HELLO, grammar="nonsense")
+
+
 def test_the_same_seed_gives_the_same_answer(lora_engine: VLLMInferenceWithLoRA) -> None:
     options = {"adapter": None, "temperature": 1.5, "max_tokens": 16}
     first, again, other = (lora_engine.generate(HELLO, seed=seed, **options) for seed in (1, 1, 2))

@@ -98,10 +98,21 @@ def test_every_value_in_range_is_taken_as_it_is(**arguments: Any):
     assert {name: getattr(options, name) for name in arguments} == arguments
 
 
+@pytest.mark.parametrize("grammar", ["", "select: x", 5, "start ::= 'a'"])
+def test_a_grammar_needs_a_root(grammar: Any):
+    refused(r"grammar must be EBNF with a rule `root ::= …`, or None, got", grammar=grammar)
+
+
+def test_a_grammar_reaches_vllm_and_nothing_does_without_one():
+    params = SamplingOptions(grammar='root ::= "a"').to_vllm()
+    assert params.structured_outputs.grammar == 'root ::= "a"'
+    assert SamplingOptions().to_vllm().structured_outputs is None
+
+
 def test_unknown_names_are_refused_with_the_known_ones():
     expected = (
         r"There is no sampling parameter 'max_new_tokens'; there are max_tokens, temperature, top_p, top_k, "
-        r"repetition_penalty, stop, seed\."
+        r"repetition_penalty, stop, seed, grammar\."
     )
     with pytest.raises(SamplingError, match=expected):
         SamplingOptions.from_arguments(max_new_tokens=5)
