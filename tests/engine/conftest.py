@@ -11,6 +11,7 @@ from text_to_sql.bundled_adapter import BUNDLED_ADAPTER
 from text_to_sql.execution.read_only_database import ReadOnlyDatabase
 from text_to_sql.prompt import build_messages
 from text_to_sql.sample_database import sample_database_path
+from text_to_sql.values import ValueIndex
 from vllm_offline_inference import VLLMInferenceWithLoRA, merge_lora_to_base_model
 
 SMALL = {"max_model_len": 1024, "kv_cache_memory_bytes": GIB // 2}
@@ -42,8 +43,8 @@ QUESTIONS = (
 def conversations() -> list[list[dict[str, str]]]:
     """Twenty questions about the bookshop, as the adapter expects them."""
     with ReadOnlyDatabase(sample_database_path()) as database:
-        schema = database.schema.render()
-    return [build_messages(schema, question) for question in QUESTIONS]
+        values = ValueIndex(database.sample_texts())
+        return [build_messages(database.schema, question, values.matches(question)) for question in QUESTIONS]
 
 
 @pytest.fixture(scope="session")
