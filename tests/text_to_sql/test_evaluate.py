@@ -13,7 +13,8 @@ from inference.results import GenerationResult
 from text_to_sql import evaluate
 from text_to_sql.bundled_adapter import BUNDLED_ADAPTER
 from text_to_sql.schema import parse_schema
-from text_to_sql.scoring import answering
+from text_to_sql.scoring import answering, evaluation
+from text_to_sql.scoring.scored_set import score_all
 from text_to_sql.scoring.template_baseline import template_sql
 
 GOLDS = {
@@ -174,6 +175,34 @@ def test_kept_predictions_can_be_scored_again(folder: Path, engine: Engine) -> N
     assert engine.starts == 1
     assert report(folder)["cases"] == first["cases"]
     assert (report(folder)["variants"], report(folder)["seed"]) == (1, 5)
+
+
+def test_an_answer_that_was_cut_off_is_wrong_even_if_it_runs(folder: Path, engine: Engine) -> None:
+    write_cases(folder / "cases.jsonl", dict(list(GOLDS.items())[:1]))
+    lines = [
+        {"db_id": "shop", "question": "How many items are there?", "sql": "SELECT COUNT(*) FROM item"},
+        {"db_id": "kiosk", "question": "How many items are there?", "sql": "SELECT COUNT(*) FROM item", "error": "cut"},
+    ]
+    (folder / "p.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    assert run(folder, "--predictions", str(folder / "p.jsonl")) == 0
+    assert [(case["executes"], case["correct"], case["error"]) for case in report(folder)["cases"]] == [
+        (True, True, None),
+        (False, False, "cut"),
+    ]
+
+
+def test_variants_are_made_of_all_cases_however_few_are_drawn(
+    folder: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def spy(answered: Any, databases: Any, maker: Any) -> Any:
+        seen.append((len(answered), len(maker.cases)))
+        return score_all(answered, databases, maker)
+
+    monkeypatch.setattr(evaluation, "score_all", spy)
+    assert run(folder, "--limit", "3") == 0
+    assert seen == [(3, 8)]
 
 
 def test_of_many_cases_a_few_are_drawn(folder: Path, engine: Engine) -> None:

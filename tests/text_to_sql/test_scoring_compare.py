@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from text_to_sql.execution.read_only_database import QueryResult, ReadOnlyDatabase
-from text_to_sql.scoring.compare import same_result
+from text_to_sql.scoring.compare import _column_permutations, same_result
 from text_to_sql.scoring.order import is_ordered, row_ranks
 
 
@@ -95,6 +95,21 @@ def test_close_numbers_in_a_chain_are_not_all_equal() -> None:
     chain = [(index * 0.9e-6,) for index in range(4)]
     assert same_result(result(*chain), result(*chain[::-1]))
     assert not same_result(result(chain[0], chain[0], chain[3]), result(chain[0], chain[3], chain[3]))
+
+
+def test_partners_change_along_a_path_where_the_sorted_pairs_do_not_fit() -> None:
+    def scaled(*rows: tuple[float, float]) -> QueryResult:
+        return result(*[(one * 1e-6, other * 1e-6) for one, other in rows])
+
+    gold = scaled((0, 1.5), (0.1, 0), (0.2, 0.75))
+    # The first fits the last alone, whose own partner then takes the middle one, whose partner takes the first.
+    assert same_result(gold, scaled((0, -0.2), (0.1, 0.3), (0.2, 1.4)))
+    assert not same_result(gold, scaled((0, -0.2), (0.1, 0.3), (0.2, 0.4)))
+
+
+def test_equal_columns_are_tried_once() -> None:
+    rows = [(None,) * 8] * 3
+    assert list(_column_permutations(rows, rows)) == [tuple(range(8))]
 
 
 CELLS = st.one_of(st.none(), st.text("ab", max_size=2), st.integers(-3, 3), st.floats(-3, 3), st.floats(-1e12, 1e12))

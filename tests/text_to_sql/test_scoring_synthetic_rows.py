@@ -16,6 +16,7 @@ from text_to_sql.scoring.conditions import Condition, candidates, holds, negated
 from text_to_sql.scoring.gold_text import standard_strings
 from text_to_sql.scoring.query_shape import qualified_tree, read_shape
 from text_to_sql.scoring.synthetic_rows import build_case_database
+from text_to_sql.scoring.witnesses import WitnessMaker
 
 DDL = """CREATE TABLE city (city_id number, name text, country text, people number, founded time)
 CREATE TABLE trip (trip_id number, city_id number, "Start Day" text, price number, guide text)"""
@@ -168,3 +169,27 @@ def test_what_is_not_a_literal_is_no_condition() -> None:
     assert tree is not None
     assert read_condition(tree.args["where"].this) is None
     assert read_shape(tree).conditions == []
+
+
+def maker(sql: str) -> WitnessMaker:
+    tree = qualified_tree(sql, parse_schema(DDL))
+    assert tree is not None
+    shape = read_shape(tree)
+    return WitnessMaker(shape, frozenset({("city", "city_id")}), lambda *column: column[1], random.Random(0))
+
+
+def test_a_witness_stands_twice_but_in_a_group() -> None:
+    assert [row.twice for row in maker("SELECT name FROM city WHERE people = 3").witness()] == [True]
+    assert {row.twice for row in maker("SELECT name, COUNT(*) FROM city GROUP BY name").witness()} == {False}
+
+
+def test_groups_just_miss_the_size_that_is_asked_for() -> None:
+    grouped = maker("SELECT name FROM city GROUP BY name HAVING COUNT(*) > 4")
+    assert len(grouped.witness()) == 5
+    assert [len(rows) for rows in grouped.near_misses()] == [4, 6]
+
+
+def test_both_sides_of_an_intersection_share_a_value() -> None:
+    tree = qualified_tree("SELECT name FROM city INTERSECT SELECT guide FROM trip", parse_schema(DDL))
+    assert tree is not None
+    assert read_shape(tree).equal == [((1, "city", "name"), (2, "trip", "guide"))]

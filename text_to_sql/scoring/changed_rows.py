@@ -39,6 +39,12 @@ class ChangedRows:
             for name, table in self._tables.items()
         }
         self._joined = {shape.column(node) for shape in shapes for pair in shape.equal for node in pair}
+        self._referring = {
+            (name, column.lower())
+            for name, table in self._tables.items()
+            for reference in table.references
+            for column in reference.columns
+        }
         self._known_edges: dict[tuple[str, str], tuple[float, float] | None] = {}
         self._fresh: dict[tuple[str, str], int] = defaultdict(int)
         self.rows = {name: [list(row) for row in table.rows] for name, table in self._tables.items()}
@@ -110,8 +116,8 @@ class ChangedRows:
         return self._known_edges[name, column]
 
     def value_of(self, name: str, column: str, kind: str) -> Any:
-        """Returns a value for a witness row: a usual one of the column, or one beyond."""
-        if kind == "usual" and (rows := self.rows[name]):
+        """Returns a value for a witness row: a usual one of the column, or one beyond if it refers to no other row."""
+        if (kind == "usual" or (name, column) in self._referring) and (rows := self.rows[name]):
             return self._rng.choice(rows)[self._places[name][column]]
         return self._fresh_value(name, column, -1 if kind == "low" else 1)
 
