@@ -10,7 +10,7 @@ from inference.base_shapes import BaseShapes
 from inference.cpu_allocator import keep_freed_memory
 from inference.engine_options import EngineOptions, EngineWarning
 from inference.errors import EngineStartError
-from inference.memory import GIB, plan_cpu_memory
+from inference.memory import BLOCK_TOKENS, GIB, plan_cpu_memory
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +47,7 @@ def cpu_settings(shapes: BaseShapes, options: EngineOptions, lora_slots: int, lo
         "dtype": dtype,
         "max_model_len": plan.max_model_len,
         "kv_cache_memory_bytes": plan.kv_cache_bytes,
+        "block_size": BLOCK_TOKENS,
         "enforce_eager": eager,
         "tensor_parallel_size": options.tensor_parallel_size,
     }

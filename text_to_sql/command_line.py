@@ -15,12 +15,13 @@ from inference.bundled_model import BUNDLED_MODEL
 from inference.cache import cache_folder
 from inference.errors import InferenceError
 from text_to_sql.answer import Answer
+from text_to_sql.asking import MAX_SQL_TOKENS
 from text_to_sql.bundled_adapter import BUNDLED_ADAPTER
 from text_to_sql.errors import TextToSQLError
 from text_to_sql.execution.read_only_database import ReadOnlyDatabase
 from text_to_sql.output import print_json, print_tables
 from text_to_sql.sample_database import sample_database_path
-from text_to_sql.text_to_sql import MAX_SQL_TOKENS, TextToSQL
+from text_to_sql.text_to_sql import TextToSQL
 
 SAMPLE_QUESTIONS = (
     "How many customers live in South Korea?",

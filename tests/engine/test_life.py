@@ -95,7 +95,7 @@ def test_an_engine_without_lora_says_how_to_get_it(lora_engine: VLLMInferenceWit
             r"gpu_memory_utilization must be a number in \(0, 1\], got 1.5",
         ),
         (
-            {"kv_cache_memory_bytes": 46_080 * 128 * 8},
+            {"kv_cache_memory_bytes": 46_080 * 32 * 29},
             MemoryBudgetError,
             r"holds a context of 896 tokens \(46,080 bytes each in float32.*Set max_model_len=896 or lower",
         ),

@@ -85,6 +85,7 @@ def test_the_cpu_defaults_are_float32_and_eager_with_one_gibibyte_of_cache():
         "dtype": "float32",
         "max_model_len": 128,
         "kv_cache_memory_bytes": 1024**3,
+        "block_size": 32,
         "enforce_eager": True,
         "tensor_parallel_size": 1,
     }

@@ -55,14 +55,14 @@ def test_the_default_cache_grows_to_hold_one_full_context():
 
 
 def test_a_cache_size_of_the_users_own_is_taken():
-    assert plan_cpu_memory(SHAPES, "float32", 100, 300 * 1024**2) == MemoryPlan(300 * 1024**2, 256, 100)
+    assert plan_cpu_memory(SHAPES, "float32", 100, 300 * 1024**2) == MemoryPlan(300 * 1024**2, 288, 100)
 
 
 def test_a_cache_too_small_for_one_context_says_what_fits_and_what_to_set():
     expected = (
-        f"kv_cache_memory_bytes={300 * 1024**2:,} holds a context of 128 tokens (1,048,576 bytes each in float32, in "
-        "blocks of 128), fewer than max_model_len=512. "
-        f"Set max_model_len=128 or lower, or kv_cache_memory_bytes={640 * 1024**2} or higher."
+        f"kv_cache_memory_bytes={300 * 1024**2:,} holds a context of 256 tokens (1,048,576 bytes each in float32, in "
+        "blocks of 32), fewer than max_model_len=512. "
+        f"Set max_model_len=256 or lower, or kv_cache_memory_bytes={544 * 1024**2} or higher."
     )
     with pytest.raises(MemoryBudgetError, match=re.escape(expected)):
         plan_cpu_memory(SHAPES, "float32", None, 300 * 1024**2)
@@ -112,8 +112,8 @@ def test_following_the_advice_for_a_cache_too_small_succeeds(
 ):
     dtype = data.draw(st.sampled_from(["float32", "bfloat16", "float16"]))
     shapes = BaseShapes({}, 1, elements, 128)
-    size = blocks * 128 * shapes.kv_bytes_per_token(dtype) + data.draw(st.integers(0, 100))
-    length = (blocks - 1) * 128 + more
+    size = blocks * 32 * shapes.kv_bytes_per_token(dtype) + data.draw(st.integers(0, 31))
+    length = (blocks - 1) * 32 + more
     with free_memory(2**60):
         with pytest.raises(MemoryBudgetError) as caught:
             plan_cpu_memory(shapes, dtype, length, size)
@@ -138,15 +138,15 @@ def test_following_the_advice_for_a_cache_too_big_succeeds(elements: int, length
 
 
 def test_a_cache_beyond_the_memory_does_not_shorten_a_context_that_fits():
-    with free_memory(3 * GIB), pytest.raises(MemoryBudgetError, match="1,664 tokens would") as caught:
+    with free_memory(3 * GIB), pytest.raises(MemoryBudgetError, match="1,792 tokens would") as caught:
         plan_cpu_memory(SHAPES, "float32", None, 100 * GIB)
-    assert str(caught.value).endswith("Set kv_cache_memory_bytes=1879048192 or lower.")
+    assert str(caught.value).endswith("Set kv_cache_memory_bytes=1912602624 or lower.")
 
 
 @pytest.mark.parametrize("length", [1025, 2048])
 def test_the_default_cache_holds_one_full_context_in_vllms_blocks(length: int):
     plan = plan_cpu_memory(SHAPES, "float32", length, None)
-    assert plan.kv_cache_tokens // 128 - 1 >= -(-length // 128)
+    assert plan.kv_cache_tokens // 32 - 1 >= -(-length // 32)
 
 
 def test_no_advice_is_to_set_zero():
@@ -158,13 +158,13 @@ def test_no_advice_is_to_set_zero():
         assert "max_model_len=0 " not in str(caught.value)
 
 
-@pytest.mark.parametrize("context", [1, 127, 128, 129, 1024, 1025, 4000])
+@pytest.mark.parametrize("context", [1, 31, 32, 33, 1024, 1025, 4000])
 def test_the_smallest_cache_of_the_bundled_model_holds_the_context_and_one_byte_less_does_not(context: int):
     import torch
     from vllm.v1.kv_cache_interface import FullAttentionSpec
 
-    spec = FullAttentionSpec(block_size=128, num_kv_heads=3, head_size=64, dtype=torch.float32)
-    per_token = 30 * spec.page_size_bytes // 128
+    spec = FullAttentionSpec(block_size=32, num_kv_heads=3, head_size=64, dtype=torch.float32)
+    per_token = 30 * spec.page_size_bytes // 32
     assert per_token == 46_080
     needed = bytes_for_context(context, per_token)
     assert longest_context(needed, per_token) >= context

@@ -120,12 +120,15 @@ def test_a_report_has_the_figures_and_every_verdict(
     assert found["model"]["versions"].keys() >= {"torch", "transformers"}
     assert found["versions"].keys() == {"python", "sqlite", "sqlglot"}
     assert found["command"].startswith("python -m text_to_sql.evaluate --cases ")
-    assert found["seconds"].keys() == {"generation", "scoring"}
+    assert (found["output_tokens"], found["repaired"]) == (8, 0)
+    assert (found["cases"][0]["output_tokens"], found["cases"][0]["attempts"]) == (1, 1)
+    assert found["seconds"].keys() == {"engine_start", "generation", "scoring"}
     first, _, unknown = found["cases"][:3]
     assert (first["topic"], first["correct"], first["error"]) == ("goods", True, None)
     assert (unknown["prediction"], unknown["executes"], unknown["correct"]) == ("I do not know.", False, False)
     output = capfd.readouterr().out
     assert "Execution accuracy: checkpoint-100" in output
+    assert "8 tokens written, 0 queries asked for again\nEngine start 0.0 s, generation " in output
     assert "│ all          │      8 │  50.0 % │   21.5 – 78.5 │   75.0 % │" in output
 
 
@@ -323,3 +326,24 @@ def test_templates(question: str, sql: str) -> None:
         'CREATE TABLE singer (singer_name text, Age number, "Home Town" text)\nCREATE TABLE concert (concert_id number)'
     )
     assert template_sql(parse_schema(ddl), question) == sql
+
+
+def test_tokens_and_attempts_of_repairs_are_counted_and_kept(folder: Path, engine: Engine) -> None:
+    engine.unknown = "cost more"
+    assert run(folder) == 0
+    assert (report(folder)["output_tokens"], report(folder)["repaired"]) == (10, 2)
+    kept = folder / "out" / "r.json.predictions.jsonl"
+    kept.rename(folder / "p.jsonl")
+    assert run(folder, "--predictions", str(folder / "p.jsonl")) == 0
+    assert (report(folder)["output_tokens"], report(folder)["repaired"]) == (10, 2)
+    assert report(folder)["seconds"]["engine_start"] == 0
+
+
+@pytest.mark.parametrize("count", [-1, 1.5, "2", True])
+def test_a_bad_count_in_a_file_of_predictions_is_named(
+    folder: Path, count: object, capfd: pytest.CaptureFixture[str]
+) -> None:
+    row = {"db_id": "shop", "question": "How many items are there?", "sql": "SELECT 1", "output_tokens": count}
+    (folder / "p.jsonl").write_text(json.dumps(row))
+    assert run(folder, "--predictions", str(folder / "p.jsonl")) == 2
+    assert f"line 1: output_tokens must be a whole number of at least 0, got {count!r}." in capfd.readouterr().err

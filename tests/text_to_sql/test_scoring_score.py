@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from text_to_sql.scoring.cases import Case, CaseError, database_paths, load_cases
 from text_to_sql.scoring.score import DatabaseScorer, score
+from text_to_sql.scoring.scored_set import batches
 from text_to_sql.scoring.statistics import Share, mcnemar_p
 from text_to_sql.scoring.variants import make_variants
 
@@ -201,3 +202,20 @@ def test_shares_of_nothing_or_of_more_than_all_are_refused(count: int, total: in
 def test_mcnemar_refuses_negative_counts() -> None:
     with pytest.raises(ValueError, match="counts must be at least 0, got -1 and 2"):
         mcnemar_p(-1, 2)
+
+
+@given(
+    db_ids=st.lists(st.sampled_from("abcdef"), max_size=40),
+    most_cases=st.integers(1, 9),
+    most_databases=st.integers(1, 4),
+)
+def test_batches_hold_every_case_once_and_close_only_when_full(
+    db_ids: list[str], most_cases: int, most_databases: int
+) -> None:
+    cases = [Case(db_id, f"{number}?", "SELECT 1") for number, db_id in enumerate(db_ids)]
+    found = list(batches(cases, most_cases, most_databases))
+    assert [case for batch in found for case in batch] == sorted(cases, key=lambda case: db_ids.index(case.db_id))
+    sizes = [(len(batch), len({case.db_id for case in batch})) for batch in found]
+    assert all(1 <= count <= most_cases and 1 <= names <= most_databases for count, names in sizes)
+    for (count, names), after, batch in zip(sizes, found[1:], found, strict=False):
+        assert count == most_cases or (names == most_databases and after[0].db_id != batch[-1].db_id)

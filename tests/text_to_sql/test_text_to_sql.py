@@ -13,6 +13,7 @@ from inference.chat import Message
 from inference.errors import ChatError, PromptTooLongError
 from inference.results import GenerationResult
 from text_to_sql import ReadOnlyDatabase, TextToSQL
+from text_to_sql.asking import answer_together
 from text_to_sql.prompt import SYSTEM_MESSAGE
 from text_to_sql.text_to_sql import MAX_PROMPT_TOKENS
 
@@ -247,3 +248,25 @@ def test_sql_that_is_cut_off_is_neither_run_nor_repaired_even_if_it_is_valid(
 def test_sql_that_gives_no_rows_is_an_error_in_the_answer(database: ReadOnlyDatabase, text: str, error: str) -> None:
     answer = TextToSQL(Parrot(text), database, max_repairs=0).ask("What?")
     assert (answer.sql, answer.rows, answer.error) == (text, (), error)
+
+
+def test_questions_about_several_databases_are_one_batch_and_one_more_for_repairs(
+    database: ReadOnlyDatabase, tmp_path: Path
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "zoo.sqlite")) as connection, connection:
+        connection.execute("CREATE TABLE animals (name TEXT)")
+    parrot = Parrot(TITLES, "SELECT animals.age FROM animals", COUNT, "SELECT COUNT(*) FROM animals")
+    with ReadOnlyDatabase(tmp_path / "zoo.sqlite") as zoo:
+        shop_asker, zoo_asker = TextToSQL(parrot, database, max_repairs=0), TextToSQL(parrot, zoo)
+        prepared = [
+            shop_asker.prepare("Which titles?"),
+            zoo_asker.prepare("a long question"),
+            zoo_asker.prepare("How old?"),
+            shop_asker.prepare("How many?"),
+        ]
+        answers = answer_together(parrot, prepared)
+    assert [len(conversations) for conversations, _ in parrot.calls] == [3, 1]
+    assert [answer.question for answer in answers] == ["Which titles?", "a long question", "How old?", "How many?"]
+    assert [answer.attempts for answer in answers] == [1, 0, 2, 1]
+    assert [answer.rows for answer in answers] == [(("Alpha",),), (), ((0,),), ((2,),)]
+    assert "animals.name" in parrot.calls[0][0][1][1]["content"]

@@ -1,5 +1,6 @@
 """Who answers the questions: a model, a file of earlier answers, or the baseline without a model."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -20,11 +21,26 @@ from text_to_sql.scoring.predictions import (
     load_predictions,
     predictions_of,
 )
-from text_to_sql.scoring.scored_set import batches
+from text_to_sql.scoring.scored_set import batches, by_database
 from text_to_sql.scoring.template_baseline import template_sql
 
-# After each batch the answers are on disk; larger ones answer more questions a second.
-_BATCH: Final = 64
+# After each batch the answers are on disk. vLLM runs 256 requests at a time; batches of 64 took twice as long.
+_BATCH: Final = 256
+# Each has a process while it is asked about.
+_OPEN_DATABASES: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """All predictions, and what it took to be able to ask.
+
+    Attributes:
+        predictions: one for each case.
+        engine_start_s: time to load model and adapter, in seconds; 0 where no model was asked.
+    """
+
+    predictions: list[Prediction]
+    engine_start_s: float = 0.0
 
 
 class Answering(Protocol):
@@ -35,7 +51,7 @@ class Answering(Protocol):
         """What the report says of it; `name` at least."""
         ...
 
-    def answer(self, cases: Sequence[Case], databases: Mapping[str, Path]) -> list[Prediction]:
+    def answer(self, cases: Sequence[Case], databases: Mapping[str, Path]) -> Answered:
         """Returns a prediction for each case."""
         ...
 
@@ -49,13 +65,13 @@ class TemplateAnswering:
         """Its name."""
         return {"name": "template baseline"}
 
-    def answer(self, cases: Sequence[Case], databases: Mapping[str, Path]) -> list[Prediction]:
+    def answer(self, cases: Sequence[Case], databases: Mapping[str, Path]) -> Answered:
         """Returns a prediction for each case."""
         found: dict[tuple[str, str], Prediction] = {}
-        for db_id, group in batches(cases, len(cases)):
+        for db_id, group in by_database(cases).items():
             with ReadOnlyDatabase(databases[db_id]) as database:
                 found |= {case.key: Prediction(template_sql(database.schema, case.question)) for case in group}
-        return predictions_of(cases, found)
+        return Answered(predictions_of(cases, found))
 
 
 @dataclass(frozen=True)
@@ -73,9 +89,9 @@ class FileAnswering:
         """The file's name."""
         return {"name": self.path.name}
 
-    def answer(self, cases: Sequence[Case], databases: Mapping[str, Path]) -> list[Prediction]:
+    def answer(self, cases: Sequence[Case], databases: Mapping[str, Path]) -> Answered:
         """Returns a prediction for each case."""
-        return predictions_of(cases, load_predictions(self.path))
+        return Answered(predictions_of(cases, load_predictions(self.path)))
 
 
 @dataclass(frozen=True)
@@ -122,16 +138,19 @@ class ModelAnswering:
         options = f"grammar {self.options.grammar}, votes {self.options.votes}, repairs {self.options.max_repairs}"
         return f"{described['name']} {(described['adapter_hash'] or '')[:12]} on {self.base_model}, {options}"
 
-    def answer(self, cases: Sequence[Case], databases: Mapping[str, Path]) -> list[Prediction]:
+    def answer(self, cases: Sequence[Case], databases: Mapping[str, Path]) -> Answered:
         """Returns a prediction for each case; the engine is started only if one is not answered yet."""
         found = self._kept_predictions()
         missing = list({case.key: case for case in cases if case.key not in found}.values())
+        engine_start_s = 0.0
         if missing:
+            started = time.perf_counter()
             with self.start_engine(self.base_model, self.adapter) as engine:
+                engine_start_s = time.perf_counter() - started
                 for group, predictions in self._ask(engine, missing, databases):
                     append_predictions(self.kept, self._source, zip(group, predictions, strict=True))
                     found |= {case.key: one for case, one in zip(group, predictions, strict=True)}
-        return predictions_of(cases, found)
+        return Answered(predictions_of(cases, found), engine_start_s)
 
     def _kept_predictions(self) -> dict[tuple[str, str], Prediction]:
         if not self.resume or not self.kept.exists():
@@ -144,9 +163,8 @@ class ModelAnswering:
         self, engine: Any, cases: Sequence[Case], databases: Mapping[str, Path]
     ) -> Iterator[tuple[list[Case], list[Prediction]]]:
         with tqdm(total=len(cases), desc="Asking", unit="question") as progress:
-            for db_id, group in batches(cases, _BATCH):
-                with ReadOnlyDatabase(databases[db_id]) as database:
-                    yield group, predict(engine, database, [case.question for case in group], self.options)
+            for group in batches(cases, _BATCH, _OPEN_DATABASES):
+                yield group, predict(engine, group, databases, self.options)
                 progress.update(len(group))
 
 

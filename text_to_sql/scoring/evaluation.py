@@ -67,8 +67,8 @@ def evaluate(options: EvaluationOptions, answering: Answering, command: str) -> 
     usable = usable_cases(loaded, databases, drop_bad=options.drop_bad_cases)
     chosen = _limited(usable, options)
     started = time.perf_counter()
-    predictions = answering.answer(chosen, databases)
-    answered = time.perf_counter()
+    answered = answering.answer(chosen, databases)
+    generated = time.perf_counter()
     report = {
         "command": command,
         "model": description,
@@ -77,10 +77,11 @@ def evaluate(options: EvaluationOptions, answering: Answering, command: str) -> 
         "dropped_cases": len(loaded) - len(usable),
         "versions": _versions(),
     }
-    report |= _scored(options, usable, list(zip(chosen, predictions, strict=True)), databases)
+    report |= _scored(options, usable, list(zip(chosen, answered.predictions, strict=True)), databases)
     report["seconds"] = {
-        "generation": round(answered - started, 2),
-        "scoring": round(time.perf_counter() - answered, 2),
+        "engine_start": round(answered.engine_start_s, 2),
+        "generation": round(generated - started - answered.engine_start_s, 2),
+        "scoring": round(time.perf_counter() - generated, 2),
     }
     if earlier is not None:
         report["compared"] = compare_reports(report, earlier)

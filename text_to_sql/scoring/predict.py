@@ -1,11 +1,16 @@
 """The one place where a model is asked."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from text_to_sql.asking import answer_together
 from text_to_sql.execution.read_only_database import ReadOnlyDatabase
+from text_to_sql.scoring.cases import Case
 from text_to_sql.scoring.predictions import Prediction
+from text_to_sql.scoring.scored_set import by_database
 from text_to_sql.text_to_sql import TextToSQL
 
 
@@ -31,16 +36,27 @@ class AskingOptions:
 
 
 def predict(
-    engine: Any, database: ReadOnlyDatabase, questions: Sequence[str], options: AskingOptions
+    engine: Any, cases: Sequence[Case], databases: Mapping[str, Path], options: AskingOptions
 ) -> list[Prediction]:
-    """Returns a model's answer to each question about one database, in one batch.
+    """Returns a model's answer to the question of each case, asked in one batch.
 
     Args:
         engine: a `VLLMInferenceWithLoRA`, whose default adapter is asked.
-        database: what the questions are about.
-        questions: in English.
+        cases: with questions in English.
+        databases: file of each database, by its `db_id`.
         options: how to ask.
     """
-    asker = TextToSQL(engine, database, grammar=options.grammar, votes=options.votes, max_repairs=options.max_repairs)
-    answers = asker.ask_all(questions, show_progress=False)
-    return [Prediction(answer.sql, answer.error) for answer in answers]
+    with ExitStack() as stack:
+        askers = {
+            db_id: TextToSQL(
+                engine,
+                stack.enter_context(ReadOnlyDatabase(databases[db_id])),
+                grammar=options.grammar,
+                votes=options.votes,
+                max_repairs=options.max_repairs,
+            )
+            for db_id in by_database(cases)
+        }
+        prepared = [askers[case.db_id].prepare(case.question) for case in cases]
+        answers = answer_together(engine, prepared, show_progress=False)
+    return [Prediction(answer.sql, answer.error, answer.output_tokens, answer.attempts) for answer in answers]

@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from text_to_sql.scoring.cases import Case, CaseError, read_objects, text_field
 
@@ -15,17 +16,21 @@ class Prediction:
     Attributes:
         sql: the query, or the model's text where it is none.
         error: why it must not be run, such as an answer that was cut off; None if it may be.
+        output_tokens: that the model wrote for it, in all votes and attempts; 0 where no model was asked.
+        attempts: how often the model was asked in turn; 0 where it was not.
     """
 
     sql: str
     error: str | None = None
+    output_tokens: int = 0
+    attempts: int = 0
 
 
 def load_predictions(path: Path, source: str | None = None) -> dict[tuple[str, str], Prediction]:
     """Returns the predictions of a file by (db_id, question).
 
     Args:
-        path: JSON lines with `db_id`, `question`, `sql` and, if any, `error`.
+        path: JSON lines with `db_id`, `question`, `sql` and, if any, the other fields of `Prediction`.
         source: who must have answered; None accepts all.
 
     Raises:
@@ -40,15 +45,22 @@ def load_predictions(path: Path, source: str | None = None) -> dict[tuple[str, s
             )
         db_id, question, sql = (text_field(row, name, place) for name in ("db_id", "question", "sql"))
         error = None if row.get("error") is None else text_field(row, "error", place)
-        found[db_id, question] = Prediction(sql, error)
+        counts = {name: _count(row, name, place) for name in ("output_tokens", "attempts")}
+        found[db_id, question] = Prediction(sql, error, **counts)
     return found
+
+
+def _count(row: Mapping[str, Any], name: str, place: str) -> int:
+    count = row.get(name, 0)
+    if type(count) is not int or count < 0:
+        raise CaseError(f"{place}: {name} must be a whole number of at least 0, got {count!r}.")
+    return count
 
 
 def append_predictions(path: Path, source: str, answered: Iterable[tuple[Case, Prediction]]) -> None:
     """Adds predictions to a file, all lines at once, so that a run that is stopped can go on."""
     lines = [
-        {"db_id": case.db_id, "question": case.question, "sql": one.sql, "error": one.error, "source": source}
-        for case, one in answered
+        {"db_id": case.db_id, "question": case.question, **asdict(one), "source": source} for case, one in answered
     ]
     with path.open("a", encoding="utf-8") as file:
         file.write("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))

@@ -23,6 +23,8 @@ def build_report(scored: Sequence[ScoredCase]) -> dict[str, Any]:
     return {
         "accuracy": _figures(scored),
         "executable": _share([one.verdict.executes for one in scored]),
+        "output_tokens": sum(one.prediction.output_tokens for one in scored),
+        "repaired": sum(one.prediction.attempts > 1 for one in scored),
         "by_kind": _grouped(scored, lambda one: one.kind, KINDS.index),
         "by_database": _grouped(scored, lambda one: one.case.db_id, str),
         "cases": [_case(one) for one in scored],
@@ -64,6 +66,8 @@ def _case(one: ScoredCase) -> dict[str, Any]:
         "sql": one.case.sql,
         "kind": one.kind,
         "prediction": one.prediction.sql,
+        "output_tokens": one.prediction.output_tokens,
+        "attempts": one.prediction.attempts,
         "executes": one.verdict.executes,
         "correct": one.verdict.correct,
         "error": one.verdict.error,
@@ -142,7 +146,11 @@ def print_report(report: Mapping[str, Any], output: TextIO) -> None:
             soft_wrap=True,
         )
     seconds = report["seconds"]
-    console.print(f"Generation {seconds['generation']:.1f} s, scoring {seconds['scoring']:.1f} s", soft_wrap=True)
+    console.print(
+        f"{report['output_tokens']:,} tokens written, {report['repaired']:,} queries asked for again", soft_wrap=True
+    )
+    times = ", ".join(f"{name.replace('_', ' ')} {time:.1f} s" for name, time in seconds.items())
+    console.print(times.capitalize(), soft_wrap=True)
 
 
 def _cells(figures: Mapping[str, Any], executable: Mapping[str, Any]) -> list[str]:

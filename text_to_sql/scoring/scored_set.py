@@ -111,8 +111,15 @@ def _verdict(scorer: DatabaseScorer, case: Case, prediction: Prediction) -> Verd
     return scorer.score(case, prediction.sql)
 
 
-def batches(cases: Sequence[Case], size: int) -> Iterator[tuple[str, list[Case]]]:
-    """Yields (database, cases about it), at most `size` cases at a time."""
-    for db_id, group in by_database(cases).items():
-        for start in range(0, len(group), size):
-            yield db_id, group[start : start + size]
+def batches(cases: Sequence[Case], most_cases: int, most_databases: int) -> Iterator[list[Case]]:
+    """Yields all cases, those about one database in turn, so many cases about so many databases at a time."""
+    batch: list[Case] = []
+    for group in by_database(cases).values():
+        for case in group:
+            is_new = not batch or batch[-1].db_id != case.db_id
+            if len(batch) == most_cases or (is_new and len(by_database(batch)) == most_databases):
+                yield batch
+                batch = []
+            batch.append(case)
+    if batch:
+        yield batch
