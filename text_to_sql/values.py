@@ -68,7 +68,7 @@ class ValueIndex:
             spelt = words[start : start + length]
             matches = self._matches.get(tuple(word.lower() for word in spelt))
             if matches and (length > 1 or _is_telling(spelt[0], matches)):
-                return length, matches
+                return length, _as_spelt(spelt, matches)
         return 0, []
 
 
@@ -77,6 +77,13 @@ def _is_telling(word: str, matches: list[ValueMatch]) -> bool:
     if len(word) == 1:
         return word.isalpha() and word not in {"a", "I"} and any(match.value == word for match in matches)
     return word.lower() not in _STOP_WORDS
+
+
+def _as_spelt(words: list[str], matches: list[ValueMatch]) -> list[ValueMatch]:
+    """Leaves out `CUMIN` where the question has `cumin` and the column holds both."""
+    same_case = [match for match in matches if [word[0] for word in _WORD.finditer(match.value)] == words]
+    columns = {(match.table, match.column) for match in same_case}
+    return [match for match in matches if match in same_case or (match.table, match.column) not in columns]
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -56,8 +56,42 @@ def test_cells_are_hidden_now_and_then_and_misleading_ones_are_words_of_the_ques
     assert seen[EXAMPLE.values] > 250
     assert seen[()] > 20
     misleading = {match for values in seen for match in values} - set(EXAMPLE.values)
-    assert {match.value for match in misleading} <= {"Which", "titles", "did", "Ann", "write"}
+    assert {match.value for match in misleading} == {"Which", "titles", "did", "Ann", "write"}
     assert {(match.table, match.column) for match in misleading} == {("author", "name"), ("book", "title")}
+    assert all(len(values) == len(set(values)) for values in seen)
+
+
+def test_the_cell_that_is_meant_may_stand_before_or_behind_the_same_one_elsewhere() -> None:
+    rng = random.Random(0)
+    meant, elsewhere = EXAMPLE.values[0], ValueMatch("book", "title", "Ann")
+    seen = Counter(vary([EXAMPLE], rng)[0].values for _ in range(500))
+    assert seen[meant, elsewhere] > 10
+    assert seen[elsewhere, meant] > 10
+
+
+def test_columns_change_their_order_now_and_then_and_stay_the_same_ones() -> None:
+    rng = random.Random(0)
+    orders = Counter(
+        next(table.column_names for table in vary([EXAMPLE], rng)[0].schema.tables if table.name == "book")
+        for _ in range(300)
+    )
+    assert {frozenset(order) for order in orders} == {frozenset({"book_id", "title", "author_id"})}
+    assert len(orders) == 6
+    assert orders["book_id", "title", "author_id"] > 200
+
+
+def test_tables_that_nobody_asks_for_are_left_out_now_and_then_with_their_keys() -> None:
+    rng = random.Random(0)
+    schema = parse_schema(
+        "CREATE TABLE author (author_id number, name text)\n"
+        "CREATE TABLE book (book_id number, title text, author_id number)\n"
+        "CREATE TABLE loan (book_id number, day time)"
+    )
+    shown = [vary([replace(EXAMPLE, schema=schema)], rng)[0].schema for _ in range(300)]
+    without = [one for one in shown if "loan" not in one.table_names]
+    assert 10 < len(without) < 60
+    assert all({"author", "book"} <= one.table_names for one in shown)
+    assert {key.table for one in without for key in one.foreign_keys} == {"book"}
 
 
 def test_a_wide_schema_is_pruned_to_the_limit_and_keeps_the_tables_of_its_answers() -> None:

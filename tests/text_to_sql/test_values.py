@@ -59,3 +59,12 @@ def test_what_is_found_stands_in_the_question(texts: list[str], question: str) -
 
 def test_matches_are_equal_by_content() -> None:
     assert ValueMatch("a", "b", "c") == ValueMatch("a", "b", "c")
+
+
+def test_of_cells_that_differ_in_case_alone_the_one_that_is_spelt_so_is_found() -> None:
+    index = ValueIndex(
+        {("products", "name"): ["cumin", "CUMIN", "Cumin"], ("spices", "name"): ["CUMIN"], ("salts", "name"): ["cuMin"]}
+    )
+    found = {question: [(m.table, m.value) for m in index.matches(question)] for question in ("Has cumin?", "cumIN")}
+    assert found["Has cumin?"] == [("products", "cumin"), ("spices", "CUMIN"), ("salts", "cuMin")]
+    assert found["cumIN"] == [*(("products", name) for name in ("cumin", "CUMIN", "Cumin")), *found["Has cumin?"][1:]]

@@ -2,7 +2,7 @@
 
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 from functools import cache
 
@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from text_to_sql.data.example import Example
 from text_to_sql.foreign_keys import guessed_keys
-from text_to_sql.pruning import prune_schema
+from text_to_sql.pruning import prune_schema, without_table
 from text_to_sql.schema import Schema
 from text_to_sql.values import ValueMatch
 
@@ -20,17 +20,17 @@ MAX_SCHEMA_CHARACTERS = 3_000
 _WORD = re.compile(r"[A-Za-z]{3,}")
 
 _NO_KEYS, _GUESSED_KEYS = 0.1, 0.35
-_SHUFFLED_TABLES = 0.3
+_SHUFFLED_TABLES, _SHUFFLED_COLUMNS = 0.3, 0.2
+_FEWER_TABLES = 0.2
 _HIDDEN_VALUES = 0.15
-_MISLEADING_VALUE = 0.15
+_VALUE_OF_NO_COLUMN, _VALUE_OF_TWO_COLUMNS = 0.1, 0.2
 
 
 def vary(pack: Sequence[Example], rng: random.Random) -> list[Example]:
     """Returns examples over one schema with it in one of the forms that inference meets, the same for all of them."""
     schema = _vary_keys(pack[0].schema, rng)
-    if rng.random() < _SHUFFLED_TABLES:
-        schema = replace(schema, tables=tuple(rng.sample(schema.tables, len(schema.tables))))
     asked = set().union(*(_gold_tables(example.sql) for example in pack))
+    schema = _vary_tables(schema, asked, rng)
     words = " ".join(example.question for example in pack)
     schema = prune_schema(schema, words, [], _fits, asked)
     return [replace(example, schema=schema, values=_vary_values(example, schema, rng)) for example in pack]
@@ -54,14 +54,31 @@ def _vary_keys(schema: Schema, rng: random.Random) -> Schema:
     return schema
 
 
+def _vary_tables(schema: Schema, asked: Set[str], rng: random.Random) -> Schema:
+    """Puts tables and columns in another order, and leaves out tables that no question is about."""
+    if rng.random() < _FEWER_TABLES:
+        for table in schema.tables:
+            if table.name not in asked and rng.random() < 0.5:
+                schema = without_table(schema, table.name)
+    tables = list(schema.tables)
+    if rng.random() < _SHUFFLED_TABLES:
+        rng.shuffle(tables)
+    if rng.random() < _SHUFFLED_COLUMNS:
+        tables = [replace(table, columns=tuple(rng.sample(table.columns, len(table.columns)))) for table in tables]
+    return replace(schema, tables=tuple(tables))
+
+
 def _vary_values(example: Example, schema: Schema, rng: random.Random) -> tuple[ValueMatch, ...]:
-    """Hides all values now and then, since a cell may be spelt otherwise, and adds one that is not meant."""
+    """Hides all values now and then, since a cell may be spelt otherwise, and adds such as are not meant."""
     values = [] if rng.random() < _HIDDEN_VALUES else list(example.values)
     words = _WORD.findall(example.question)
     columns = [
         (table.name, column.name) for table in schema.tables for column in table.columns if column.type == "text"
     ]
-    if words and columns and rng.random() < _MISLEADING_VALUE:
+    if columns and words and rng.random() < _VALUE_OF_NO_COLUMN:
         values.insert(rng.randint(0, len(values)), ValueMatch(*rng.choice(columns), rng.choice(words)))
+    if columns and values and rng.random() < _VALUE_OF_TWO_COLUMNS:
+        place = rng.randrange(len(values))
+        values.insert(place + rng.randint(0, 1), ValueMatch(*rng.choice(columns), values[place].value))
     names = schema.table_names
-    return tuple(match for match in values if match.table.lower() in names)
+    return tuple(dict.fromkeys(match for match in values if match.table.lower() in names))
