@@ -1,9 +1,11 @@
 """Generated questions: SQL that runs, words that fit, the same from the same seed."""
 
 import random
+import re
 import sqlite3
 from collections import Counter
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 
 from text_to_sql import ReadOnlyDatabase, sample_database_path
 from text_to_sql.data.canonical import canonical_sql
+from text_to_sql.data.example import Example
 from text_to_sql.data.kind import kind_of
 from text_to_sql.generator.conditions import FILTERED_ROLES, condition_on
 from text_to_sql.generator.database import draw_database
@@ -23,6 +26,15 @@ from text_to_sql.generator.wording import Wording, in_plural
 from text_to_sql.schema import Schema, quoted
 
 DOMAINS = load_domains()
+
+
+@cache
+def many_groups() -> list[list[Example]]:
+    return generate(1_500, DOMAINS, 5)
+
+
+def many_examples() -> list[Example]:
+    return [example for group in many_groups() for example in group]
 
 
 def create(connection: sqlite3.Connection, schema: Schema) -> None:
@@ -52,8 +64,7 @@ def test_the_same_seed_gives_the_same_questions_and_another_one_others() -> None
 
 
 def test_all_kinds_and_clauses_occur_and_questions_do_not_repeat() -> None:
-    groups = generate(1_500, DOMAINS, 5)
-    examples = [example for group in groups for example in group]
+    groups, examples = many_groups(), many_examples()
     kinds = Counter(example.kind for example in examples)
     assert min(kinds["simple"], kinds["join"], kinds["nested/setop"]) > 150
     texts = " ".join(example.sql for example in examples)
@@ -63,6 +74,44 @@ def test_all_kinds_and_clauses_occur_and_questions_do_not_repeat() -> None:
     assert len({example.question for example in examples}) > 0.97 * len(examples)
     for group in groups:
         assert len({example.sql for example in group}) == len(group)
+
+
+def test_people_have_one_name_or_two_and_are_asked_for_by_both() -> None:
+    examples = many_examples()
+    by_both = [
+        one for one in examples if re.search(r"irst_?name = '\w+' AND \S+last_?name = '", one.sql, re.IGNORECASE)
+    ]
+    assert len(by_both) > 10
+    for example in by_both:
+        first, last = re.findall(r"(?:irst|ast)_?name = '(\w+)'", example.sql, re.IGNORECASE)[:2]
+        assert first in example.question
+        assert last in example.question
+    names = {column.name for one in examples for table in one.schema.tables for column in table.columns}
+    assert {"name", "first_name", "FirstName", "last_name"} <= names
+
+
+def test_keys_are_ids_or_codes_and_a_reference_is_of_the_kind_of_its_key() -> None:
+    schemas = [group[0].schema for group in many_groups()]
+    types = {"id": set(), "code": set()}
+    for schema in schemas:
+        columns = {(table.name, column.name): column.type for table in schema.tables for column in table.columns}
+        for key in schema.foreign_keys:
+            child, parent = columns[key.table, key.column], columns[key.parent_table, key.parent_column]
+            assert child == parent
+            types["code" if key.parent_column.lower().endswith("code") else "id"].add(parent)
+    assert types == {"id": {"number"}, "code": {"text"}}
+
+
+def test_whole_rows_and_groups_of_references_need_no_join() -> None:
+    examples = many_examples()
+    whole = [one for one in examples if one.sql.startswith("SELECT *")]
+    assert len(whole) > 10
+    assert all(" about " in one.question or " all " in one.question for one in whole)
+    keys = {f"{key.table}.{key.column}" for one in examples for key in one.schema.foreign_keys}
+    grouped = [one for one in examples if re.search(r"GROUP BY (\S+)", one.sql) and "JOIN" not in one.sql]
+    by_reference = [one for one in grouped if re.search(r"GROUP BY (\S+)", one.sql)[1] in keys]
+    assert len(by_reference) > 20
+    assert all(re.search(r"\b(ids?|codes?)\b", one.question) for one in by_reference)
 
 
 def test_cells_that_a_question_names_are_those_that_its_answer_compares() -> None:

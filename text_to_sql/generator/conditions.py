@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import date
 
 from text_to_sql.generator.database import DrawnColumn, DrawnTable
+from text_to_sql.generator.people import FIRST, LAST
 from text_to_sql.generator.wording import Condition, Wording
 
 FILTERED_ROLES = ("name", "category", "measure", "year", "date", "flag")
@@ -33,12 +34,32 @@ _USUAL_EQUALITIES = {
 
 def draw_condition(table: DrawnTable, wording: Wording, but: DrawnColumn | None = None) -> Condition | None:
     """Draws a condition on a column of a table, other than `but`; None if it has no column for one."""
+    if but is None and wording.chance(0.25) and (condition := _full_name(table, wording)):
+        return condition
     columns = [column for column in table.columns if _may_be_filtered(column) and column is not but]
     return condition_on(table, wording.rng.choice(columns), wording) if columns else None
 
 
 def _may_be_filtered(column: DrawnColumn) -> bool:
     return column.words.role in FILTERED_ROLES or bool(column.words.null)
+
+
+def _full_name(table: DrawnTable, wording: Wording) -> Condition | None:
+    """A person by first and last name; None if the table has no such columns."""
+    columns = {column.words.name: column for column in table.columns}
+    if FIRST not in columns or LAST not in columns:
+        return None
+    first, last = (wording.rng.choice(columns[name].words.values) for name in (FIRST, LAST))
+    text = wording.pick(
+        f"named {first} {last}",
+        f"named {wording.literal(f'{first} {last}')}",
+        f"called {first} {last}",
+        f"with first name {wording.literal(first)} and last name {wording.literal(last)}",
+        f"whose first name is {wording.literal(first)} and whose last name is {wording.literal(last)}",
+        f"with {first} as first name and {last} as last name",
+    )
+    sql = [f"{table.sql(columns[name])} = {text_literal(value)}" for name, value in ((FIRST, first), (LAST, last))]
+    return Condition(text, " AND ".join(sql))
 
 
 def draw_two_conditions(table: DrawnTable, wording: Wording) -> tuple[Condition, Condition] | None:

@@ -1,16 +1,22 @@
 """One database of a domain: some of its tables and columns, under names that are drawn for it."""
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Self
 
 from text_to_sql.foreign_keys import ForeignKey
 from text_to_sql.generator.domain import Domain, DomainColumn, DomainTable
 from text_to_sql.generator.naming import Naming, draw_naming
+from text_to_sql.generator.people import in_two_names
 from text_to_sql.schema import Column, Schema, Table, quoted
 
 MOST_TABLES = 6
 _KEPT_COLUMNS = 0.8
+# Keys such as `team_code`, which are texts, and names of people in two columns, as many databases have them.
+_CODES_FOR_KEYS = 0.12
+_NAMES_IN_TWO = 0.4
+_ID, _CODE = "_id", "_code"
 _TYPES = {"measure": "number", "year": "number", "date": "time", "key": "number", "reference": "number"}
 
 
@@ -103,23 +109,14 @@ class DrawnDatabase:
         return replace(self, references=tuple(references))
 
 
-def _described(table: DrawnTable) -> Table:
-    return Table(table.name, tuple(Column(column.name, column.type) for column in table.columns))
-
-
-def _foreign_key(reference: Reference) -> ForeignKey:
-    parent = reference.parent
-    return ForeignKey(reference.child.name, reference.column.name, parent.name, parent.key.name)
-
-
 def draw_database(domain: Domain, rng: random.Random) -> DrawnDatabase:
     """Draws up to `MOST_TABLES` tables that refer to each other, and most of their columns."""
     if domain.fixed:
         return DrawnDatabase(domain.name, tuple(map(_as_it_is, domain.tables))).linked()
     chosen = _draw_tables(domain, rng)
     naming = draw_naming(rng)
-    names = {table.name for table in chosen}
-    tables = [_draw_table(table, names, naming, rng) for table in chosen]
+    coded = {table.name: rng.random() < _CODES_FOR_KEYS for table in chosen}
+    tables = [_draw_table(table, coded, naming, rng) for table in chosen]
     # Names that a style makes equal, such as those of `data set` and `dataset`, are as good as none.
     if len({table.name.lower() for table in tables}) < len(tables):
         return draw_database(domain, rng)
@@ -152,20 +149,34 @@ def _neighbours(domain: Domain, chosen: set[str]) -> set[str]:
     return ends - chosen
 
 
-def _draw_table(table: DomainTable, names: set[str], naming: Naming, rng: random.Random) -> DrawnTable:
+def _draw_table(table: DomainTable, coded: Mapping[str, bool], naming: Naming, rng: random.Random) -> DrawnTable:
+    """Draws the columns of a table; `coded` says of each chosen one whether its key is a code."""
+
     def is_kept(column: DomainColumn) -> bool:
         if column.role == "reference":
-            return column.to in names
+            return column.to in coded
         return column.role in ("key", "name") or rng.random() < _KEPT_COLUMNS
 
     singular, plural = table.nouns[0] if rng.random() < 0.85 else rng.choice(table.nouns)
     kept = [column for column in table.columns if is_kept(column)]
     kept = kept or [column for column in table.columns if column.role != "reference"]
-    columns = [_draw_column(column, singular, naming) for column in kept]
+    if rng.random() < _NAMES_IN_TWO:
+        kept = [part for column in kept for part in in_two_names(column)]
+    columns = [_draw_column(_with_code(column, table.name, coded), singular, naming) for column in kept]
     distinct = {column.name.lower(): column for column in columns}
     return DrawnTable(naming.table(singular, plural), table, tuple(distinct.values()))
 
 
 def _draw_column(column: DomainColumn, table: str, naming: Naming) -> DrawnColumn:
     common = column.role not in ("key", "reference")
-    return DrawnColumn(naming.column(column.name, table, common=common), _TYPES.get(column.role, "text"), column)
+    is_code = column.name.endswith(_CODE)
+    type_ = "text" if is_code else _TYPES.get(column.role, "text")
+    return DrawnColumn(naming.column(column.name, table, common=common), type_, column)
+
+
+def _with_code(column: DomainColumn, table: str, coded: Mapping[str, bool]) -> DomainColumn:
+    """Returns `team_code` for `team_id` where the key of teams is a code."""
+    owner = {"key": table, "reference": column.to}.get(column.role)
+    if owner is None or not coded[owner] or not column.name.endswith(_ID):
+        return column
+    return replace(column, name=f"{column.name.removesuffix(_ID)}{_CODE}")

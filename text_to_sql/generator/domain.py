@@ -144,7 +144,8 @@ def load_domain(path: Path) -> Domain:
 
 
 @cache
-def _vocabulary() -> dict[str, list[str]]:
+def vocabulary() -> dict[str, list[str]]:
+    """Returns the lists of cells that several domains share, by name."""
     return tomllib.loads(_VOCABULARY.read_text(encoding="utf-8"))
 
 
@@ -161,6 +162,6 @@ def _column(name: str, content: dict[str, Any]) -> DomainColumn:
     if unknown:
         raise ValueError(f"{name}: unknown {', '.join(unknown)}")
     if isinstance(renamed.get("values"), str):
-        renamed["values"] = _vocabulary()[renamed["values"]]
+        renamed["values"] = vocabulary()[renamed["values"]]
     tuples = {field: tuple(value) if isinstance(value, list) else value for field, value in renamed.items()}
     return DomainColumn(name, **{field: value for field, value in tuples.items() if field != "as"})

@@ -221,6 +221,40 @@ def groups(database: DrawnDatabase, wording: Wording) -> Question | None:
     return Question(text if text.endswith("?") else f"{text}.", sql)
 
 
+def rows_per_reference(database: DrawnDatabase, wording: Wording) -> Question | None:
+    """Ids that a table holds of another, with the number of rows, which need no join."""
+    if not database.references:
+        return None
+    reference = wording.rng.choice(database.references)
+    table, name = reference.child, reference.child.sql(reference.column)
+    others, one = wording.plural(table), wording.singular(reference.parent)
+    id_ = "code" if reference.column.type == "text" else "id"
+    grouped = f"FROM {table.source} GROUP BY {name}"
+    if wording.chance(0.4):
+        text = wording.pick(
+            f"Show each {one} {id_} and the number of {others}.",
+            f"How many {others} are there for each {one} {id_}?",
+            f"For each {one}, show its {id_} and how many {others} it has.",
+            f"List the {one} {in_plural(id_)} and the number of {others} of each.",
+        )
+        return Question(text, f"SELECT {name}, COUNT(*) {grouped}")
+    if wording.chance(0.5):
+        text = wording.pick(
+            f"What is the {id_} of the {one} with the most {others}?",
+            f"Which {one} has the largest number of {others}? Give its {id_}.",
+            f"Find the {one} {id_} that has the most {others}.",
+        )
+        return Question(text, f"SELECT {name} {grouped} ORDER BY COUNT(*) DESC LIMIT 1")
+    number, many = wording.rng.randint(2, 5), wording.plural(reference.parent)
+    words, operator = wording.rng.choice([("at least", ">="), ("more than", ">")])
+    text = wording.pick(
+        f"Find the {in_plural(id_)} of {many} with {words} {number} {others}.",
+        f"Which {many} have {words} {number} {others}? Show their {in_plural(id_)}.",
+        f"Show the {one} {in_plural(id_)} that have {words} {number} {others}.",
+    )
+    return Question(text, f"SELECT {name} {grouped} HAVING COUNT(*) {operator} {number}")
+
+
 def most_common(database: DrawnDatabase, wording: Wording) -> Question | None:
     """The value that most or fewest rows have."""
     table = draw_table(database, wording, "category", "year")
@@ -291,8 +325,27 @@ def _groups_by_average(table: DrawnTable, column: DrawnColumn, measure: DrawnCol
     return Question(text, f"SELECT {table.sql(column)} FROM {table.source} {having}")
 
 
+def whole_rows(database: DrawnDatabase, wording: Wording) -> Question | None:
+    """All columns of all rows or of some."""
+    table = wording.rng.choice(database.tables)
+    whom, where = wording.plural(table), ""
+    if wording.chance(0.6) and (condition := draw_condition(table, wording)):
+        whom, where = f"{whom} {condition.text}", f" WHERE {condition.sql}"
+    what = wording.pick("details", "information", "columns", "data")
+    text = wording.pick(
+        f"Show all {what} about the {whom}.",
+        f"What are all the {what} of {whom}?",
+        f"Find all {what} on {whom}.",
+        f"List everything about the {whom}.",
+        f"Give me all the {what} for {whom}.",
+    )
+    return Question(text, f"SELECT * FROM {table.source}{where}")
+
+
 PATTERNS: tuple[tuple[Pattern, int], ...] = (
     (list_rows, 10),
+    (whole_rows, 1),
+    (rows_per_reference, 3),
     (two_conditions, 5),
     (count_rows, 5),
     (count_distinct, 2),

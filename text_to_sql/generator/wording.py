@@ -70,7 +70,7 @@ class Wording:
         words = column.words
         if words.role in ("key", "reference"):
             noun = self.singular(table) if table and self.chance(0.4) else ""
-            return f"{noun} {self.pick('id', 'id', 'identifier')}".strip()
+            return f"{noun} {'code' if column.type == 'text' else self.pick('id', 'id', 'identifier')}".strip()
         return words.phrases[0] if self.chance(0.55) else self.rng.choice(words.phrases)
 
     def listing(self, columns: Sequence[DrawnColumn], table: DrawnTable) -> str:

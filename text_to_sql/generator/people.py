@@ -1,0 +1,19 @@
+"""Names of people in two columns: `first_name` and `last_name`."""
+
+from dataclasses import replace
+
+from text_to_sql.generator.domain import DomainColumn, vocabulary
+
+FIRST, LAST = "first_name", "last_name"
+_LAST_PHRASES = ("last name", "surname", "family name")
+
+
+def in_two_names(column: DomainColumn) -> list[DomainColumn]:
+    """Returns two columns for one that holds the full names by which a table's rows are known, else the one."""
+    words = vocabulary()
+    if column.role != "name" or column.values != tuple(words["full_names"]):
+        return [column]
+    return [
+        replace(column, name=FIRST, phrases=("first name",), values=tuple(words["first_names"])),
+        replace(column, name=LAST, phrases=_LAST_PHRASES, values=tuple(words["last_names"])),
+    ]
