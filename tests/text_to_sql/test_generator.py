@@ -19,7 +19,7 @@ from text_to_sql.data.example import Example
 from text_to_sql.data.kind import kind_of
 from text_to_sql.generator.conditions import FILTERED_ROLES, condition_on
 from text_to_sql.generator.database import draw_database
-from text_to_sql.generator.domain import DomainColumn, load_domain, load_domains
+from text_to_sql.generator.domain import Domain, DomainColumn, load_domain, load_domains
 from text_to_sql.generator.generate import fixed_domains, generate, split_domains
 from text_to_sql.generator.naming import draw_naming
 from text_to_sql.generator.wording import Wording, in_plural
@@ -100,6 +100,13 @@ def test_keys_are_ids_or_codes_and_a_reference_is_of_the_kind_of_its_key() -> No
             assert child == parent
             types["code" if key.parent_column.lower().endswith("code") else "id"].add(parent)
     assert types == {"id": {"number"}, "code": {"text"}}
+
+
+@pytest.mark.parametrize("domain", DOMAINS, ids=lambda domain: domain.name)
+def test_no_column_takes_the_name_of_a_key(domain: Domain) -> None:
+    rng = random.Random(0)
+    for _ in range(200):
+        assert all(reference.parent.key for reference in draw_database(domain, rng).references)
 
 
 def test_whole_rows_and_groups_of_references_need_no_join() -> None:

@@ -115,7 +115,9 @@ def draw_database(domain: Domain, rng: random.Random) -> DrawnDatabase:
         return DrawnDatabase(domain.name, tuple(map(_as_it_is, domain.tables))).linked()
     chosen = _draw_tables(domain, rng)
     naming = draw_naming(rng)
-    coded = {table.name: rng.random() < _CODES_FOR_KEYS for table in chosen}
+    # Where another column is a code already, a key beside it would not be told from it.
+    has_codes = any(f"_{column.name}".endswith(_CODE) for table in chosen for column in table.columns)
+    coded = {table.name: not has_codes and rng.random() < _CODES_FOR_KEYS for table in chosen}
     tables = [_draw_table(table, coded, naming, rng) for table in chosen]
     # Names that a style makes equal, such as those of `data set` and `dataset`, are as good as none.
     if len({table.name.lower() for table in tables}) < len(tables):
@@ -169,8 +171,7 @@ def _draw_table(table: DomainTable, coded: Mapping[str, bool], naming: Naming, r
 
 def _draw_column(column: DomainColumn, table: str, naming: Naming) -> DrawnColumn:
     common = column.role not in ("key", "reference")
-    is_code = column.name.endswith(_CODE)
-    type_ = "text" if is_code else _TYPES.get(column.role, "text")
+    type_ = "text" if column.name.endswith(_CODE) else _TYPES.get(column.role, "text")
     return DrawnColumn(naming.column(column.name, table, common=common), type_, column)
 
 
