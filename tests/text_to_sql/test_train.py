@@ -67,12 +67,6 @@ def test_a_recipe_without_data_is_refused() -> None:
         Recipe(spider_passes=0, wikisql_examples=0, generated_examples=0, bookshop_examples=0)
 
 
-def test_the_recipe_is_the_one_of_checkpoint_100() -> None:
-    record = json.loads((Path(train.__file__).parent.parent / "checkpoint-100" / "training_record.json").read_text())
-    assert Recipe(**record["recipe"]) == Recipe()
-    assert Recipe().max_steps == 100
-
-
 def test_two_steps_save_a_checkpoint_and_a_third_goes_on_from_it(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
