@@ -110,7 +110,7 @@ class Wording:
                 f"For all {whom}, show the {what}.",
                 f"Find all {whom} and give their {what}.",
                 f"Find the {whom}, and list their {what}.",
-                f"{whom.capitalize()}: {what}",
+                f"{whom[0].upper()}{whom[1:]}: {what}",
             )
         return self.pick(
             f"What are the {what} {of} {each}{whom}?",
