@@ -172,7 +172,8 @@ def _draw_table(table: DomainTable, coded: Mapping[str, bool], naming: Naming, r
 def _draw_column(column: DomainColumn, table: str, naming: Naming) -> DrawnColumn:
     common = column.role not in ("key", "reference")
     type_ = "text" if column.name.endswith(_CODE) else _TYPES.get(column.role, "text")
-    return DrawnColumn(naming.column(column.name, table, common=common), type_, column)
+    name = naming.key(column.name) if column.role == "key" else naming.column(column.name, table, common=common)
+    return DrawnColumn(name, type_, column)
 
 
 def _with_code(column: DomainColumn, table: str, coded: Mapping[str, bool]) -> DomainColumn:

@@ -59,6 +59,7 @@ class Naming:
         plural_tables: whether tables are named by the plural of what they hold.
         prefixed: whether plain columns begin with their table's name, such as `horse_name`.
         abbreviated: whether long words are cut.
+        bare_keys: whether the key of each table is `id`, or `code`, and only references name the table.
     """
 
     table_style: Callable[[list[str]], str]
@@ -66,10 +67,15 @@ class Naming:
     plural_tables: bool
     prefixed: bool
     abbreviated: bool
+    bare_keys: bool
 
     def table(self, singular: str, plural: str) -> str:
         """Returns the name of a table of these nouns."""
         return self.table_style(_words(plural if self.plural_tables else singular))
+
+    def key(self, name: str) -> str:
+        """Returns the name of a key that is called so in references, such as `horse_id`."""
+        return self.column_style(_words(name)[-1:] if self.bare_keys else _words(name))
 
     def column(self, name: str, table: str, *, common: bool) -> str:
         """Returns the name of a column.
@@ -92,7 +98,8 @@ def draw_naming(rng: random.Random) -> Naming:
     styles, weights = zip(*_STYLES, strict=True)
     [columns] = rng.choices(styles, weights)
     tables = columns if rng.random() < 0.7 else rng.choices(styles, weights)[0]
-    return Naming(tables, columns, rng.random() < 0.45, rng.random() < 0.25, rng.random() < 0.15)
+    chances = (0.45, 0.25, 0.15, 0.2)
+    return Naming(tables, columns, *(rng.random() < chance for chance in chances))
 
 
 def _words(name: str) -> list[str]:
