@@ -104,7 +104,8 @@ class Wording:
         """Returns a request for columns (`name and age`) of rows (`horses that …`)."""
         of = self.pick("of", "of", "of", "for")
         each = self.pick("all ", "all ", "the ", "all the ", "")
-        if self.chance(0.15):
+        # Some of these begin with what is asked about, which may be a number of rows.
+        if self.chance(0.15) and whom[0].isalpha():
             return self.pick(
                 f"Which {whom}? List their {what}.",
                 f"For all {whom}, show the {what}.",
