@@ -19,7 +19,7 @@ MOST_SOURCES = 48
 _WIDEST_SOURCE = 4
 
 _COMMON_RULES = r"""
-root ::= select | single setop single | double setop double | triple setop triple
+root ::= select | averaged | single setop single | double setop double | triple setop triple
 setop ::= " INTERSECT " | " EXCEPT " | " UNION "
 comparison ::= " = " | " <> " | " > " | " < " | " >= " | " <= "
 function ::= "COUNT" | "SUM" | "AVG" | "MIN" | "MAX"
@@ -28,12 +28,12 @@ text ::= "'" ([^'\n\r] | "''"){0,60} "'"
 value ::= number | text
 nested ::= "(" scalar ")"
 direction ::= " ASC" | " DESC"
-limit ::= " LIMIT " [1-9] [0-9]{0,3}
+limit ::= " LIMIT " [1-9] [0-9]{0,3} (" OFFSET " [1-9] [0-9]{0,3})?
 """
 
 # One rule for all sources, and one for each of them. `scalar` is for comparisons, `single` to `triple` are the sides of
-# set operations, which must have equally many columns.
-_QUERY_FORMS = ("select", "scalar", "single", "double", "triple")
+# set operations, which must have equally many columns; `averaged` is over the sizes of groups.
+_QUERY_FORMS = ("select", "averaged", "scalar", "single", "double", "triple")
 
 # Rules of one source: `{n}` is its number. Aggregates stand in ORDER BY only beside GROUP BY, where SQLite allows them.
 _SOURCE_RULES = r"""
@@ -45,10 +45,12 @@ triple{n} ::= "SELECT " "DISTINCT "? item{n} ", " item{n} ", " item{n} rest{n} g
 rest{n} ::= " FROM " from{n} where{n}?
 ordered{n} ::= group{n} (" ORDER BY " item{n} direction? (", " item{n} direction?)? limit?)? | (" ORDER BY " column{n} direction? (", " column{n} direction?)? limit?)?
 aggregate{n} ::= "COUNT(*)" | function "(" "DISTINCT "? column{n} ")"
-item{n} ::= column{n} | aggregate{n}
+averaged{n} ::= "SELECT " function "(number) FROM (SELECT COUNT(*) AS number" rest{n} " GROUP BY " column{n} ")"
+computed{n} ::= function "(" column{n} ")" " - " function "(" column{n} ")" | "100.0 * COUNT(*) / (SELECT COUNT(*) FROM " from{n} ")"
+item{n} ::= column{n} | aggregate{n} | computed{n}
 items{n} ::= "*" | item{n} (", " item{n}){0,5}
 where{n} ::= " WHERE " condition{n} ((" AND " | " OR ") condition{n}){0,3}
-condition{n} ::= column{n} comparison (value | nested) | "NOT "? column{n} " IN " (nested | "(" value (", " value){0,5} ")") | "NOT "? column{n} " LIKE " text | column{n} " BETWEEN " value " AND " value | "NOT "? column{n} " IS NULL"
+condition{n} ::= column{n} comparison (value | nested) | "NOT "? column{n} " IN " (nested | "(" value (", " value){0,5} ")") | "NOT "? column{n} " LIKE " text | column{n} " BETWEEN " value " AND " value | "NOT "? column{n} " IS NULL" | "NOT (" column{n} " = " value " AND " column{n} " = " value ")"
 group{n} ::= " GROUP BY " column{n} (", " column{n}){0,2} having{n}?
 having{n} ::= " HAVING " aggregate{n} (comparison (number | nested) | " BETWEEN " number " AND " number)
 """  # noqa: E501 (a rule of the grammar is one line)

@@ -17,10 +17,10 @@ from text_to_sql.schema import parse_schema
 from text_to_sql.training.encoding import (
     IGNORED_LABEL,
     EncodedExample,
-    EncodedPacks,
     PadPacks,
     SortedWithinSteps,
     encode_example,
+    encode_packs,
     pack,
 )
 
@@ -113,10 +113,10 @@ def test_padding_is_not_learnt_and_the_end_token_is_though_both_are_one_id() -> 
 def test_examples_that_are_too_long_are_left_out_and_counted(tokenizer: Any) -> None:
     long = replace(EXAMPLE, question="Which " + "very " * 50 + "old animals?")
     size = len(encode_example(tokenizer, EXAMPLE))
-    packs = EncodedPacks(tokenizer, [[EXAMPLE, long], [long]], size)
+    packs = encode_packs(tokenizer, [[EXAMPLE, long], [long]], size)
     assert (len(packs), packs.num_examples, packs.dropped) == (1, 1, 2)
     assert packs.lengths() == [size]
-    assert EncodedPacks(tokenizer, [[EXAMPLE]], size - 1).dropped == 1
+    assert encode_packs(tokenizer, [[EXAMPLE]], size - 1).dropped == 1
 
 
 @given(lengths=st.lists(st.integers(1, 99), min_size=1, max_size=60), step=st.integers(1, 9), seed=st.integers(0, 9))

@@ -30,7 +30,7 @@ DOMAINS = load_domains()
 
 @cache
 def many_groups() -> list[list[Example]]:
-    return generate(1_500, DOMAINS, 5)
+    return generate(2_500, DOMAINS, 5)
 
 
 def many_examples() -> list[Example]:
@@ -84,8 +84,8 @@ def test_people_have_one_name_or_two_and_are_asked_for_by_both() -> None:
     assert len(by_both) > 3
     for example in by_both:
         first, last = re.findall(r"(?:irst|ast)_?name = '(\w+)'", example.sql, re.IGNORECASE)[:2]
-        assert first in example.question
-        assert last in example.question
+        assert first.lower() in example.question.lower()
+        assert last.lower() in example.question.lower()
     columns = [column.name for one in examples for table in one.schema.tables for column in table.columns]
     assert {"name", "firstname", "lastname"} <= {name.lower().replace("_", "") for name in columns}
 
@@ -185,7 +185,7 @@ def test_a_drawn_database_is_connected_and_its_names_are_plain_and_distinct(seed
 
 def test_databases_are_named_in_many_ways() -> None:
     namings = [draw_naming(random.Random(seed)) for seed in range(200)]
-    columns = {naming.column("birth_date", "horse", common=True) for naming in namings}
+    columns = {naming.column("birth_date", "horse") for naming in namings}
     assert {"birth_date", "Birth_Date", "BirthDate", "birthDate", "birthdate", "horse_birth_date"} <= columns
     assert {"horse", "Horses", "horses"} <= {naming.table("horse", "horses") for naming in namings}
 

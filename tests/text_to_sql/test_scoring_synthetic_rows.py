@@ -16,6 +16,7 @@ from text_to_sql.scoring.conditions import Condition, candidates, holds, negated
 from text_to_sql.scoring.gold_text import standard_strings
 from text_to_sql.scoring.query_shape import qualified_tree, read_shape
 from text_to_sql.scoring.synthetic_rows import build_case_database
+from text_to_sql.scoring.variants import make_variants
 from text_to_sql.scoring.witnesses import WitnessMaker
 
 DDL = """CREATE TABLE city (city_id number, name text, country text, people number, founded time)
@@ -148,6 +149,17 @@ def test_a_condition_holds_where_sqlite_says_so(condition: Condition, negative: 
             connection.execute("INSERT INTO t VALUES (?)", (candidate,))
             [(expected,)] = connection.execute(f"SELECT x {operator} {right} FROM t")
             assert holds(condition, candidate) == bool(expected), (condition, candidate)
+
+
+def test_no_text_stands_there_in_another_case_than_the_literal(tmp_path: Path) -> None:
+    golds = ["SELECT people FROM city WHERE name = 'Lyon'"]
+    path = build_case_database(DDL, golds, tmp_path / "a", 0).path
+    [variant] = make_variants(path, golds, tmp_path, 0, 1)
+    spellings = []
+    for file in (path, variant):
+        with closing(sqlite3.connect(file)) as connection:
+            spellings.append({name for (name,) in connection.execute("SELECT name FROM city WHERE name LIKE 'lyon'")})
+    assert spellings == [{"Lyon"}, {"Lyon", "lYON"}]
 
 
 def test_some_candidates_meet_a_condition_and_some_miss() -> None:

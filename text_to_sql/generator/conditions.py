@@ -1,11 +1,10 @@
 """Conditions on one column, in words and in SQL."""
 
-from calendar import month_name, monthrange
 from collections.abc import Callable
-from datetime import date
 
 from text_to_sql.generator.database import DrawnColumn, DrawnTable
 from text_to_sql.generator.people import FIRST, LAST
+from text_to_sql.generator.ranges import compared, in_year, on_day
 from text_to_sql.generator.wording import Condition, Wording
 
 FILTERED_ROLES = ("name", "category", "measure", "year", "date", "flag")
@@ -30,6 +29,21 @@ _USUAL_EQUALITIES = {
     "course": ("served as {}",),
     "format": ("in the format {}",),
 }
+# What stands before the noun: `cancelled orders`, `Korean-language books`.
+_USUAL_ADJECTIVES = {
+    "status": "{}",
+    "color": "{}",
+    "genre": "{}",
+    "category": "{}",
+    "type": "{}",
+    "kind": "{}",
+    "style": "{}",
+    "size": "{}",
+    "level": "{}",
+    "discipline": "{}",
+    "nationality": "{}",
+    "language": "{}-language",
+}
 
 
 def draw_condition(table: DrawnTable, wording: Wording, but: DrawnColumn | None = None) -> Condition | None:
@@ -44,22 +58,32 @@ def _may_be_filtered(column: DrawnColumn) -> bool:
     return column.words.role in FILTERED_ROLES or bool(column.words.null)
 
 
+def whole_name(table: DrawnTable, wording: Wording) -> tuple[str, str] | None:
+    """Draws a row by its name, or first and last name; returns it and a condition in SQL, or None if it has none."""
+    columns = {column.words.name: column for column in table.columns}
+    names = [columns[FIRST], columns[LAST]] if {FIRST, LAST} <= columns.keys() else table.with_role("name")[:1]
+    values = [wording.rng.choice(column.words.values) for column in names]
+    sql = [f"{table.sql(column)} = {text_literal(value)}" for column, value in zip(names, values, strict=True)]
+    return (" ".join(values), " AND ".join(sql)) if names else None
+
+
 def _full_name(table: DrawnTable, wording: Wording) -> Condition | None:
     """A person by first and last name; None if the table has no such columns."""
-    columns = {column.words.name: column for column in table.columns}
-    if FIRST not in columns or LAST not in columns:
+    columns = {column.words.name for column in table.columns}
+    found = whole_name(table, wording)
+    if found is None or not {FIRST, LAST} <= columns:
         return None
-    first, last = (wording.rng.choice(columns[name].words.values) for name in (FIRST, LAST))
+    name, sql = found
+    first, last = name.split(" ", 1)
     text = wording.pick(
-        f"named {first} {last}",
-        f"named {wording.literal(f'{first} {last}')}",
-        f"called {first} {last}",
+        f"named {name}",
+        f"named {wording.literal(name)}",
+        f"called {name}",
         f"with first name {wording.literal(first)} and last name {wording.literal(last)}",
         f"whose first name is {wording.literal(first)} and whose last name is {wording.literal(last)}",
         f"with {first} as first name and {last} as last name",
     )
-    sql = [f"{table.sql(columns[name])} = {text_literal(value)}" for name, value in ((FIRST, first), (LAST, last))]
-    return Condition(text, " AND ".join(sql))
+    return Condition(text, sql)
 
 
 def draw_two_conditions(table: DrawnTable, wording: Wording) -> tuple[Condition, Condition] | None:
@@ -81,6 +105,20 @@ def condition_on(table: DrawnTable, column: DrawnColumn, wording: Wording) -> Co
     return _MAKERS[column.words.role](table, column, wording)
 
 
+def apart(one: Condition, other: Condition) -> bool:
+    """Whether two conditions on a column leave each other alone: of different values, or such as `> 5` and `< 3`."""
+    (_, operator, value), (_, other_operator, other_value) = one.sql.split(" ", 2), other.sql.split(" ", 2)
+    if operator == other_operator == "=":
+        return value != other_value
+    if (operator, other_operator) == ("<", ">"):
+        return apart(other, one)
+    return (operator, other_operator) == (">", "<") and _comparable(value) >= _comparable(other_value)
+
+
+def _comparable(value: str) -> float | str:
+    return value if value.startswith("'") else float(value)
+
+
 def text_literal(value: str) -> str:
     """Returns a text as SQL spells it."""
     return "'" + value.replace("'", "''") + "'"
@@ -88,14 +126,14 @@ def text_literal(value: str) -> str:
 
 def _equals(table: DrawnTable, column: DrawnColumn, wording: Wording) -> Condition:
     value = wording.rng.choice(column.words.values)
-    phrase, shown = wording.phrase(column), wording.literal(value)
-    sql = f"{table.sql(column)} = {text_literal(value)}"
-    if wording.chance(0.06):
-        return Condition(
-            wording.pick(f"whose {phrase} is not {shown}", f"with a {phrase} other than {shown}"),
-            f"{table.sql(column)} <> {text_literal(value)}",
-        )
+    name, phrase, shown = table.sql(column), wording.phrase(column), wording.literal(value)
+    sql = f"{name} = {text_literal(value)}"
+    adjective = _USUAL_ADJECTIVES.get(column.words.name)
+    if adjective and value.replace(" ", "").isalpha() and wording.chance(0.35):
+        return Condition(adjective.format(value), sql, before=True)
     own = column.words.equal or wording.pick(*_USUAL_EQUALITIES.get(column.words.name, ("",)))
+    if wording.chance(0.2):
+        return _other_than(column, name, phrase, own, wording)
     if own and wording.chance(0.5):
         return Condition(own.format(shown), sql)
     return Condition(
@@ -109,6 +147,26 @@ def _equals(table: DrawnTable, column: DrawnColumn, wording: Wording) -> Conditi
         ),
         sql,
     )
+
+
+def _other_than(column: DrawnColumn, name: str, phrase: str, own: str, wording: Wording) -> Condition:
+    """One of two values, none of them, or any but one."""
+    one, other = wording.rng.sample(column.words.values, 2)
+    both = f"({text_literal(one)}, {text_literal(other)})"
+    preposition = own.removesuffix(" {}") if own in ("from {}", "in {}", "of type {}") else ""
+    kind = wording.pick("either", "neither", "not")
+    if kind == "either":
+        plain = f"whose {phrase} is {wording.literal(one)} or {wording.literal(other)}"
+        text = f"{preposition} {one} or {other}" if preposition and wording.chance(0.6) else plain
+        return Condition(text, f"{name} IN {both}")
+    if kind == "neither":
+        plain = f"whose {phrase} is neither {one} nor {other}"
+        text = f"neither {preposition} {one} nor {preposition} {other}" if preposition else plain
+        return Condition(text if wording.chance(0.6) else plain, f"NOT {name} IN {both}")
+    shown = wording.literal(one)
+    general = wording.pick(f"whose {phrase} is not {shown}", f"with a {phrase} other than {shown}")
+    text = f"that are not {preposition} {shown}" if preposition and wording.chance(0.5) else general
+    return Condition(text, f"{name} <> {text_literal(one)}")
 
 
 def _named(table: DrawnTable, column: DrawnColumn, wording: Wording) -> Condition:
@@ -126,84 +184,19 @@ def _like(table: DrawnTable, column: DrawnColumn, wording: Wording) -> Condition
     value, phrase = wording.rng.choice(column.words.values), wording.phrase(column)
     word = wording.rng.choice(value.split())
     part = wording.literal(word if wording.chance(0.6) else word[:3])
-    letter, last = value[0], value[-1]
+    letter, bare = value[0], part.strip("\"'")
     text, pattern = wording.rng.choice(
         [
-            (f"whose {phrase} contains {part}", f"%{part.strip(chr(34) + chr(39))}%"),
-            (f"with {part} in the {phrase}", f"%{part.strip(chr(34) + chr(39))}%"),
+            (f"whose {phrase} contains {part}", f"%{bare}%"),
+            (f"with the word {wording.literal(word)} in the {phrase}", f"%{word}%"),
             (f"whose {phrase} starts with {letter}", f"{letter}%"),
             (f"whose {phrase} begins with the letter {letter}", f"{letter}%"),
-            (f"whose {phrase} ends with {last}", f"%{last}"),
+            (f"whose {phrase} starts with {wording.literal(value.split()[0])}", f"{value.split()[0]}%"),
+            (f"whose {phrase} ends with {wording.literal(value.split()[-1])}", f"%{value.split()[-1]}"),
+            (f"whose {phrase} contains the letter '{letter.lower()}'", f"%{letter.lower()}%"),
         ]
     )
     return Condition(text, f"{table.sql(column)} LIKE {text_literal(pattern)}")
-
-
-def _compared(table: DrawnTable, column: DrawnColumn, wording: Wording) -> Condition:
-    words, phrase, value = column.words, wording.phrase(column), wording.number_of(column)
-    name = table.sql(column)
-    kind = wording.rng.choices(("more", "less", "at least", "at most", "equal", "between"), (5, 4, 2, 2, 2, 2))[0]
-    if kind == "between":
-        low, high = sorted((value, wording.number_of(column)))
-        return Condition(f"with {phrase} between {low} and {high}", f"{name} BETWEEN {low} AND {high}")
-    texts: dict[str, tuple[str, tuple[str, ...]]] = {
-        "more": (">", (f"with {phrase} {{}} {value}", f"whose {phrase} is {{}} {value}")),
-        "less": ("<", (f"with {phrase} {{}} {value}", f"whose {phrase} is {{}} {value}")),
-        "at least": (">=", (f"with {phrase} of at least {value}", f"whose {phrase} is {value} or more")),
-        "at most": ("<=", (f"with {phrase} of at most {value}", f"whose {phrase} is {value} or less")),
-        "equal": ("=", (f"with {phrase} {value}", f"whose {phrase} is {value}", f"with {phrase} equal to {value}")),
-    }
-    operator, forms = texts[kind]
-    comparison = {
-        "more": wording.pick("above", "over", "greater than", "more than", "higher than", "larger than"),
-        "less": wording.pick("below", "under", "less than", "smaller than", "lower than"),
-    }.get(kind, "")
-    own = {"more": words.more, "less": words.less}.get(kind, "")
-    text = own.format(value) if own and wording.chance(0.5) else wording.pick(*forms).format(comparison)
-    return Condition(text, f"{name} {operator} {value}")
-
-
-def _in_year(table: DrawnTable, column: DrawnColumn, wording: Wording) -> Condition:
-    words, phrase, year = column.words, wording.phrase(column), wording.rng.randint(*column.words.range)
-    operator, own, general = wording.rng.choice(
-        [
-            (">", words.after, f"with {phrase} after {year}"),
-            ("<", words.before, f"with {phrase} before {year}"),
-            ("=", words.at, f"whose {phrase} is {year}"),
-        ]
-    )
-    text = own.format(year) if own and wording.chance(0.75) else general
-    return Condition(text, f"{table.sql(column)} {operator} {year}")
-
-
-def _on_day(table: DrawnTable, column: DrawnColumn, wording: Wording) -> Condition:
-    if wording.chance(0.4):
-        return _within(table, column, wording)
-    words, phrase, day = column.words, wording.phrase(column), wording.day_of(column)
-    operator, own, general = wording.rng.choice(
-        [
-            (">", words.after, f"whose {phrase} is after {day}"),
-            ("<", words.before, f"whose {phrase} is before {day}"),
-            ("=", "", f"whose {phrase} is {day}"),
-        ]
-    )
-    text = own.format(day) if own and wording.chance(0.7) else general
-    return Condition(text, f"{table.sql(column)} {operator} '{day}'")
-
-
-def _within(table: DrawnTable, column: DrawnColumn, wording: Wording) -> Condition:
-    """A date within a year or a month."""
-    day, phrase = date.fromisoformat(wording.day_of(column)), wording.phrase(column)
-    if wording.chance(0.6):
-        first, last, named = f"{day.year}-01-01", f"{day.year}-12-31", str(day.year)
-    else:
-        days = monthrange(day.year, day.month)[1]
-        first, last = f"{day:%Y-%m}-01", f"{day:%Y-%m}-{days}"
-        named = f"{month_name[day.month]} {day.year}"
-    verb = column.words.after.removesuffix(" after {}") if column.words.after.endswith(" after {}") else ""
-    general = wording.pick(f"with a {phrase} in {named}", f"whose {phrase} is in {named}")
-    text = f"{verb} in {named}" if verb and wording.chance(0.75) else general
-    return Condition(text, f"{table.sql(column)} BETWEEN '{first}' AND '{last}'")
 
 
 def _flagged(table: DrawnTable, column: DrawnColumn, wording: Wording) -> Condition:
@@ -218,8 +211,8 @@ def _flagged(table: DrawnTable, column: DrawnColumn, wording: Wording) -> Condit
 _MAKERS: dict[str, Callable[[DrawnTable, DrawnColumn, Wording], Condition]] = {
     "name": _named,
     "category": _equals,
-    "measure": _compared,
-    "year": _in_year,
-    "date": _on_day,
+    "measure": compared,
+    "year": in_year,
+    "date": on_day,
     "flag": _flagged,
 }

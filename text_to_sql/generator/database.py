@@ -170,9 +170,13 @@ def _draw_table(table: DomainTable, coded: Mapping[str, bool], naming: Naming, r
 
 
 def _draw_column(column: DomainColumn, table: str, naming: Naming) -> DrawnColumn:
-    common = column.role not in ("key", "reference")
     type_ = "text" if column.name.endswith(_CODE) else _TYPES.get(column.role, "text")
-    name = naming.key(column.name) if column.role == "key" else naming.column(column.name, table, common=common)
+    if column.role == "key":
+        name = naming.key(column.name)
+    elif column.role == "reference":
+        name = naming.reference(column.name, table)
+    else:
+        name = naming.column(column.name, table)
     return DrawnColumn(name, type_, column)
 
 

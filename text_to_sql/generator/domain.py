@@ -11,7 +11,8 @@ stable_id = { role = "reference", to = "stable", parent = "kept in", child = "th
 foaled = { role = "year", phrases = ["year of birth"], range = [2005, 2022], after = "born after {}" }
 ```
 
-Values are a list, or the name of one in `vocabulary.toml`. With `fixed = true` at the top, names are never changed.
+Values are a list, or the name of one in `vocabulary.toml`. With `fixed = true` at the top, names are never changed;
+with `held_out = true`, the domain is never trained on.
 """
 
 import tomllib
@@ -105,11 +106,13 @@ class Domain:
     Attributes:
         tables: references of each point to tables of the same domain that have a key.
         fixed: whether every database of it has all tables and columns, under the names of the file.
+        held_out: whether it is for evaluation only; said in its file, so that a new domain never moves another one.
     """
 
     name: str
     tables: tuple[DomainTable, ...]
     fixed: bool = False
+    held_out: bool = False
 
     def __post_init__(self) -> None:
         with_key = {table.name for table in self.tables if table.key}
@@ -138,7 +141,7 @@ def load_domain(path: Path) -> Domain:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
         tables = [_table(name, table) for name, table in content["tables"].items()]
-        return Domain(path.stem, tuple(tables), content.get("fixed", False))
+        return Domain(path.stem, tuple(tables), content.get("fixed", False), content.get("held_out", False))
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path.name}: {error}") from error
 

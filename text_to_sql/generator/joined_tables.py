@@ -3,7 +3,7 @@
 from text_to_sql.generator.conditions import condition_on, draw_condition
 from text_to_sql.generator.database import DrawnDatabase, DrawnTable, Reference
 from text_to_sql.generator.single_table import Pattern, aggregate_words, extreme, selected
-from text_to_sql.generator.wording import Question, Wording
+from text_to_sql.generator.wording import Condition, Question, Wording
 
 
 def draw_reference(database: DrawnDatabase, wording: Wording) -> Reference | None:
@@ -42,7 +42,7 @@ def both_sides(database: DrawnDatabase, wording: Wording) -> Question | None:
     where = ""
     if wording.chance(0.25) and (condition := draw_condition(child, wording)):
         where = f" WHERE {condition.sql}"
-        text = f"{text[:-1]}, only for {others} {condition.text}{text[-1]}"
+        text = f"{text[:-1]}, only for {condition.of(others)}{text[-1]}"
     return Question(text, f"SELECT {selected(child, own)}, {selected(parent, other)} {joined(reference)}{where}")
 
 
@@ -54,7 +54,7 @@ def children_of_parent(database: DrawnDatabase, wording: Wording) -> Question | 
         return None
     child = reference.child
     link = reference.column.words.parent if wording.chance(0.75) else wording.pick("of", "for", "belonging to")
-    owners = _one_or_more(reference.parent, condition.text, wording)
+    owners = _one_or_more(reference.parent, condition, wording)
     whom = f"{wording.plural(child)} {link} {wording.pick('the ', '')}{owners}"
     rest = f"{joined(reference)} WHERE {condition.sql}"
     if wording.chance(0.3):
@@ -63,9 +63,9 @@ def children_of_parent(database: DrawnDatabase, wording: Wording) -> Question | 
     return Question(wording.ask(wording.listings(columns, child), whom), f"SELECT {selected(child, columns)} {rest}")
 
 
-def _one_or_more(table: DrawnTable, condition: str, wording: Wording) -> str:
-    noun = wording.singular(table) if condition.startswith(("named", "called", "with the")) else wording.plural(table)
-    return f"{noun} {condition}"
+def _one_or_more(table: DrawnTable, condition: Condition, wording: Wording) -> str:
+    is_one = condition.text.startswith(("named", "called"))
+    return condition.of(wording.singular(table) if is_one else wording.plural(table))
 
 
 def parents_of_child(database: DrawnDatabase, wording: Wording) -> Question | None:
@@ -76,16 +76,21 @@ def parents_of_child(database: DrawnDatabase, wording: Wording) -> Question | No
         return None
     parent = reference.parent
     columns = wording.shown(parent, 2)
-    others = _one_or_more(reference.child, condition.text, wording)
+    others = _one_or_more(reference.child, condition, wording)
     whom = f"{wording.plural(parent)} {reference.column.words.child} {others}"
     distinct = wording.chance(0.5)
     what = wording.listing(columns, parent)
-    if distinct:
+    once = ""
+    if distinct and wording.chance(0.6):
         what = f"{wording.pick('distinct', 'different', 'unique')} {what}"
+    elif distinct:
+        once = wording.pick(f" Each {wording.singular(parent)} once.", " List each one once.", " No repetition.")
     sql = (
         f"SELECT {'DISTINCT ' if distinct else ''}{selected(parent, columns)} {joined(reference)} WHERE {condition.sql}"
     )
-    return Question(wording.ask(what, whom), sql)
+    text = wording.ask(what, whom)
+    end = "" if text[-1] in ".?" or not once else "."
+    return Question(f"{text}{end}{once}", sql)
 
 
 def children_per_parent(database: DrawnDatabase, wording: Wording) -> Question | None:
@@ -133,10 +138,10 @@ def parent_with_most(database: DrawnDatabase, wording: Wording) -> Question | No
         least = wording.chance(0.2)
         text = _request_for_extreme_parent(reference, shown, others, least, wording)
         return Question(text, f"{select} ORDER BY COUNT(*) {'ASC' if least else 'DESC'} LIMIT 1")
-    number = wording.rng.randint(1, 5)
+    number = wording.rng.randint(1, 12)
     words, operator = wording.rng.choice([("at least", ">="), ("more than", ">"), ("exactly", "=")])
     link = wording.pick("with", "that have", reference.column.words.child)
-    whom = f"{wording.plural(parent)} {link} {words} {number} {others}"
+    whom = f"{wording.plural(parent)} {link} {words} {wording.amount(number)} {others}"
     return Question(wording.ask(shown, whom), f"{select} HAVING COUNT(*) {operator} {number}")
 
 
@@ -175,10 +180,10 @@ def aggregate_of_children(database: DrawnDatabase, wording: Wording) -> Question
         return None
     measure = wording.rng.choice(reference.child.with_role("measure"))
     function, what = aggregate_words(wording, measure)
-    owners = _one_or_more(reference.parent, condition.text, wording)
+    owners = _one_or_more(reference.parent, condition, wording)
     whom = f"{wording.plural(reference.child)} {reference.column.words.parent} {owners}"
     sql = f"SELECT {function}({reference.child.sql(measure)}) {joined(reference)} WHERE {condition.sql}"
-    return Question(wording.ask(what, whom), sql)
+    return Question(wording.ask(what, whom, one=True), sql)
 
 
 def parent_of_extreme_child(database: DrawnDatabase, wording: Wording) -> Question | None:
@@ -223,7 +228,7 @@ def along_a_chain(database: DrawnDatabase, wording: Wording) -> Question | None:
     if not shown_columns(start) or not columns:
         return None
     condition = condition_on(end, wording.rng.choice(columns), wording)
-    whom = f"{wording.plural(start)} {link} {_one_or_more(end, condition.text, wording)}"
+    whom = f"{wording.plural(start)} {link} {_one_or_more(end, condition, wording)}"
     if wording.chance(0.25):
         return Question(wording.ask_number(whom), f"SELECT COUNT(*) {source} WHERE {condition.sql}")
     shown = wording.shown(start, 2)

@@ -60,6 +60,7 @@ class Naming:
         prefixed: whether plain columns begin with their table's name, such as `horse_name`.
         abbreviated: whether long words are cut.
         bare_keys: whether the key of each table is `id`, or `code`, and only references name the table.
+        prefixed_references: whether references begin with their table's name, such as `horse_stable_id`.
     """
 
     table_style: Callable[[list[str]], str]
@@ -68,6 +69,7 @@ class Naming:
     prefixed: bool
     abbreviated: bool
     bare_keys: bool
+    prefixed_references: bool
 
     def table(self, singular: str, plural: str) -> str:
         """Returns the name of a table of these nouns."""
@@ -77,17 +79,18 @@ class Naming:
         """Returns the name of a key that is called so in references, such as `horse_id`."""
         return self.column_style(_words(name)[-1:] if self.bare_keys else _words(name))
 
-    def column(self, name: str, table: str, *, common: bool) -> str:
-        """Returns the name of a column.
+    def reference(self, name: str, table: str) -> str:
+        """Returns the name of a reference in a table of this noun."""
+        return self.column_style([*(_words(table) if self.prefixed_references else []), *_words(name)])
+
+    def column(self, name: str, table: str) -> str:
+        """Returns the name of a plain column.
 
         Args:
             name: in words joined by `_`.
             table: the table's noun in singular.
-            common: whether other tables are likely to have one of this name, which a prefix tells apart.
         """
-        words = _words(name)
-        if self.prefixed and common:
-            words = [*_words(table), *words]
+        words = [*_words(table), *_words(name)] if self.prefixed else _words(name)
         if self.abbreviated:
             words = [_ABBREVIATIONS.get(word, word) for word in words]
         return self.column_style(words)
@@ -98,7 +101,7 @@ def draw_naming(rng: random.Random) -> Naming:
     styles, weights = zip(*_STYLES, strict=True)
     [columns] = rng.choices(styles, weights)
     tables = columns if rng.random() < 0.7 else rng.choices(styles, weights)[0]
-    chances = (0.45, 0.25, 0.15, 0.2)
+    chances = (0.45, 0.25, 0.15, 0.2, 0.12)
     return Naming(tables, columns, *(rng.random() < chance for chance in chances))
 
 

@@ -1,6 +1,6 @@
 """Questions that need more than one SELECT: nested ones and set operations."""
 
-from text_to_sql.generator.conditions import condition_on, draw_condition
+from text_to_sql.generator.conditions import apart, condition_on, draw_condition
 from text_to_sql.generator.database import DrawnDatabase
 from text_to_sql.generator.joined_tables import draw_reference, joined
 from text_to_sql.generator.single_table import Pattern, draw_table, selected
@@ -42,8 +42,8 @@ def all_extreme_rows(database: DrawnDatabase, wording: Wording) -> Question | No
     phrase, name, others = wording.phrase(measure), table.sql(measure), wording.plural(table)
     words, operator, function = wording.rng.choice([("higher", ">", "MAX"), ("lower", "<", "MIN")])
     whom = wording.pick(
-        f"{others} with a {words} {phrase} than all {others} {condition.text}",
-        f"{others} whose {phrase} is {words} than that of any of the {others} {condition.text}",
+        f"{others} with a {words} {phrase} than all {condition.of(others)}",
+        f"{others} whose {phrase} is {words} than that of any of the {condition.of(others)}",
     )
     inner = f"(SELECT {function}({name}) FROM {table.source} WHERE {condition.sql})"
     sql = f"SELECT {selected(table, columns)} FROM {table.source} WHERE {name} {operator} {inner}"
@@ -79,9 +79,9 @@ def without_such_children(database: DrawnDatabase, wording: Wording) -> Question
         return None
     child, parent = reference.child, reference.parent
     whom = wording.pick(
-        f"{wording.plural(parent)} that do not have any {wording.plural(child)} {condition.text}",
-        f"{wording.plural(parent)} without {wording.plural(child)} {condition.text}",
-        f"{wording.plural(parent)} that have no {wording.plural(child)} {condition.text}",
+        f"{wording.plural(parent)} that do not have any {condition.of(wording.plural(child))}",
+        f"{wording.plural(parent)} without {condition.of(wording.plural(child))}",
+        f"{wording.plural(parent)} that have no {condition.of(wording.plural(child))}",
     )
     inner = f"SELECT {child.sql(reference.column)} FROM {child.source} WHERE {condition.sql}"
     columns = wording.shown(parent, 2)
@@ -100,20 +100,20 @@ def shared_values(database: DrawnDatabase, wording: Wording) -> Question | None:
         return None
     column = wording.rng.choice(columns)
     one, other = condition_on(table, column, wording), condition_on(table, column, wording)
-    if one.sql == other.sql:
+    if not apart(one, other):
         return None
     phrase, whom = wording.phrase(shown), wording.plural(table)
     both = wording.chance(0.6)
     text = (
         wording.pick(
-            f"Which {phrase} values have both {whom} {one.text} and {whom} {other.text}?",
-            f"Show the {phrase} shared by {whom} {one.text} and {whom} {other.text}.",
-            f"What are the {phrase} values of both {whom} {one.text} and {whom} {other.text}?",
+            f"Which {phrase} values have both {one.of(whom)} and {other.of(whom)}?",
+            f"Show the {phrase} shared by {one.of(whom)} and {other.of(whom)}.",
+            f"What are the {phrase} values of both {one.of(whom)} and {other.of(whom)}?",
         )
         if both
         else wording.pick(
-            f"Which {phrase} values have {whom} {one.text} but no {whom} {other.text}?",
-            f"Show the {phrase} of {whom} {one.text}, except those of {whom} {other.text}.",
+            f"Which {phrase} values have {one.of(whom)} but no {other.of(whom)}?",
+            f"Show the {phrase} of {one.of(whom)}, except those of {other.of(whom)}.",
         )
     )
     select = f"SELECT {table.sql(shown)} FROM {table.source} WHERE"
@@ -128,11 +128,11 @@ def parents_of_both(database: DrawnDatabase, wording: Wording) -> Question | Non
         return None
     column = wording.rng.choice(categories)
     one, other = condition_on(reference.child, column, wording), condition_on(reference.child, column, wording)
-    if one.sql == other.sql:
+    if not apart(one, other):
         return None
     parent, others = reference.parent, wording.plural(reference.child)
     columns = wording.shown(parent, 1)
-    whom = f"{wording.plural(parent)} that have both {others} {one.text} and {others} {other.text}"
+    whom = f"{wording.plural(parent)} that have both {one.of(others)} and {other.of(others)}"
     select = f"SELECT {selected(parent, columns)} {joined(reference)} WHERE"
     sql = f"{select} {one.sql} INTERSECT {select} {other.sql}"
     return Question(wording.ask(wording.listings(columns, parent), whom), sql)

@@ -14,6 +14,10 @@ _AGGREGATES = {
     "MIN": ("minimum", "lowest", "smallest"),
     "SUM": ("total", "sum of the", "combined"),
 }
+_WITHOUT_SUM = frozenset(
+    "age rate rating percent percentage share temperature speed height elevation altitude depth score floor level rank "  # noqa: SIM905
+    "grade mark stars position average".split()
+)
 
 
 def draw_table(database: DrawnDatabase, wording: Wording, *roles: str) -> DrawnTable | None:
@@ -24,7 +28,9 @@ def draw_table(database: DrawnDatabase, wording: Wording, *roles: str) -> DrawnT
 
 def aggregate_words(wording: Wording, column: DrawnColumn) -> tuple[str, str]:
     """Draws an aggregate; returns its function and the column with it in words, such as `average age`."""
-    function = wording.rng.choice(list(_AGGREGATES))
+    # Nobody adds up ages.
+    has_sum = _WITHOUT_SUM.isdisjoint(column.words.name.split("_"))
+    function = wording.rng.choice([name for name in _AGGREGATES if name != "SUM" or has_sum])
     return function, f"{wording.pick(*_AGGREGATES[function])} {wording.phrase(column)}"
 
 
@@ -41,7 +47,7 @@ def list_rows(database: DrawnDatabase, wording: Wording) -> Question | None:
     columns = wording.shown(table)
     what, whom, where = wording.listings(columns, table), wording.plural(table), ""
     if wording.chance(0.65) and (condition := draw_condition(table, wording)):
-        whom, where = f"{whom} {condition.text}", f" WHERE {condition.sql}"
+        whom, where = condition.of(whom), f" WHERE {condition.sql}"
     distinct = not where and len(columns) == 1 and columns[0].words.role == "category"
     if distinct:
         what = f"{wording.pick('different', 'distinct', 'unique')} {what}"
@@ -81,9 +87,13 @@ def two_conditions(database: DrawnDatabase, wording: Wording) -> Question | None
     conditions = draw_two_conditions(table, wording) if table else None
     if table is None or conditions is None:
         return None
-    word = wording.pick("and", "and", "or")
-    whom = f"{wording.plural(table)} {conditions[0].text} {word} {conditions[1].text}"
-    where = f"FROM {table.source} WHERE {conditions[0].sql} {word.upper()} {conditions[1].sql}"
+    one, other = sorted(conditions, key=lambda condition: not condition.before)
+    word = "and" if one.before else wording.pick("and", "and", "or")
+    if other.before:
+        return None
+    whom = one.of(wording.plural(table))
+    whom = other.of(whom) if one.before else f"{whom} {word} {other.text}"
+    where = f"FROM {table.source} WHERE {one.sql} {word.upper()} {other.sql}"
     if wording.chance(0.3):
         return Question(wording.ask_number(whom), f"SELECT COUNT(*) {where}")
     columns = wording.shown(table)
@@ -95,7 +105,7 @@ def count_rows(database: DrawnDatabase, wording: Wording) -> Question | None:
     table = wording.rng.choice(database.tables)
     whom, where = wording.plural(table), ""
     if wording.chance(0.7) and (condition := draw_condition(table, wording)):
-        whom, where = f"{whom} {condition.text}", f" WHERE {condition.sql}"
+        whom, where = condition.of(whom), f" WHERE {condition.sql}"
     return Question(wording.ask_number(whom), f"SELECT COUNT(*) FROM {table.source}{where}")
 
 
@@ -134,9 +144,10 @@ def aggregate(database: DrawnDatabase, wording: Wording) -> Question | None:
     what = wording.join([words for _, _, words in pairs if words])
     whom, where = wording.plural(table), ""
     if wording.chance(0.5) and (condition := draw_condition(table, wording, drawn[0])):
-        whom, where = f"{whom} {condition.text}", f" WHERE {condition.sql}"
+        whom, where = condition.of(whom), f" WHERE {condition.sql}"
     calls = ", ".join(f"{function}({table.sql(column)})" for column, function, _ in pairs)
-    return Question(wording.ask(what, whom), f"SELECT {calls} FROM {table.source}{where}")
+    request = wording.ask(what, whom, one=len(pairs) == 1)
+    return Question(request, f"SELECT {calls} FROM {table.source}{where}")
 
 
 def extreme_rows(database: DrawnDatabase, wording: Wording) -> Question | None:
@@ -148,13 +159,13 @@ def extreme_rows(database: DrawnDatabase, wording: Wording) -> Question | None:
     columns = [one for one in wording.shown(table, 2) if one is not column]
     if not columns:
         return None
-    greatest, whom = extreme(column, wording), wording.singular(table)
-    direction, words = greatest
     count = wording.rng.choice((1, 1, 1, 3, 5))
+    whom = wording.singular(table)
+    direction, words = extreme(column, wording, several=count > 1)
     what, order = wording.listing(columns, table), f"ORDER BY {table.sql(column)} {direction} LIMIT {count}"
     sql = f"SELECT {selected(table, columns)} FROM {table.source} {order}"
     if count > 1:
-        number = {3: wording.pick("3", "three"), 5: wording.pick("5", "five")}[count]
+        number = wording.amount(count)
         plural = wording.plural(table)
         return Question(wording.ask(what, f"{number} {plural} {words}"), sql)
     return Question(_singular_request(what, f"{whom} {words}", wording), sql)
@@ -171,8 +182,9 @@ def _singular_request(what: str, whom: str, wording: Wording) -> str:
     )
 
 
-def extreme(column: DrawnColumn, wording: Wording) -> tuple[str, str]:
-    """Draws greatest or least; returns the direction of ORDER BY and words that follow a noun."""
+def extreme(column: DrawnColumn, wording: Wording, *, several: bool = False) -> tuple[str, str]:
+    """Draws greatest or least; returns the direction of ORDER BY and words that follow a noun, or that of several."""
+    is_, has = ("are", "have") if several else ("is", "has")
     words, phrase = column.words, wording.phrase(column)
     if wording.chance(0.6):
         own, direction = words.most, "DESC"
@@ -182,8 +194,8 @@ def extreme(column: DrawnColumn, wording: Wording) -> tuple[str, str]:
         own, direction = words.least, "ASC"
         general = wording.pick("lowest", "smallest", "minimum") if words.role == "measure" else "earliest"
     if own and wording.chance(0.4):
-        return direction, f"that is {own}" if wording.chance(0.3) else f"with the {own} {phrase}"
-    return direction, wording.pick(f"with the {general} {phrase}", f"that has the {general} {phrase}")
+        return direction, f"that {is_} {own}" if wording.chance(0.3) else f"with the {own} {phrase}"
+    return direction, wording.pick(f"with the {general} {phrase}", f"that {has} the {general} {phrase}")
 
 
 def groups(database: DrawnDatabase, wording: Wording) -> Question | None:
@@ -281,7 +293,7 @@ def most_common(database: DrawnDatabase, wording: Wording) -> Question | None:
 
 def _most_common_few(table: DrawnTable, column: DrawnColumn, wording: Wording) -> Question:
     number = wording.rng.choice((2, 3, 5))
-    spelt = wording.pick(str(number), {2: "two", 3: "three", 5: "five"}[number])
+    spelt = wording.amount(number)
     phrases, whom = in_plural(wording.phrase(column)), wording.plural(table)
     text = wording.pick(
         f"Which {spelt} {phrases} have the most {whom}?",
@@ -298,7 +310,8 @@ def large_groups(database: DrawnDatabase, wording: Wording) -> Question | None:
     if table is None:
         return None
     column = wording.rng.choice(table.with_role("category", "year"))
-    phrase, whom, number = wording.phrase(column), wording.plural(table), wording.rng.randint(2, 6)
+    phrase, whom, least = wording.phrase(column), wording.plural(table), wording.rng.randint(2, 12)
+    number = wording.amount(least)
     if (measures := table.with_role("measure")) and wording.chance(0.35):
         return _groups_by_average(table, column, wording.rng.choice(measures), wording)
     words, operator = wording.rng.choice([("at least", ">="), ("more than", ">"), ("fewer than", "<")])
@@ -308,7 +321,7 @@ def large_groups(database: DrawnDatabase, wording: Wording) -> Question | None:
         f"Show every {phrase} with {words} {number} {whom}.",
         f"What are the {phrase} values shared by {words} {number} {whom}?",
     )
-    having = f"GROUP BY {table.sql(column)} HAVING COUNT(*) {operator} {number}"
+    having = f"GROUP BY {table.sql(column)} HAVING COUNT(*) {operator} {least}"
     return Question(text, f"SELECT {table.sql(column)} FROM {table.source} {having}")
 
 
@@ -330,7 +343,7 @@ def whole_rows(database: DrawnDatabase, wording: Wording) -> Question | None:
     table = wording.rng.choice(database.tables)
     whom, where = wording.plural(table), ""
     if wording.chance(0.6) and (condition := draw_condition(table, wording)):
-        whom, where = f"{whom} {condition.text}", f" WHERE {condition.sql}"
+        whom, where = condition.of(whom), f" WHERE {condition.sql}"
     what = wording.pick("details", "information", "columns", "data")
     text = wording.pick(
         f"Show all {what} about the {whom}.",
@@ -344,7 +357,7 @@ def whole_rows(database: DrawnDatabase, wording: Wording) -> Question | None:
 
 PATTERNS: tuple[tuple[Pattern, int], ...] = (
     (list_rows, 10),
-    (whole_rows, 1),
+    (whole_rows, 2),
     (rows_per_reference, 3),
     (two_conditions, 5),
     (count_rows, 5),

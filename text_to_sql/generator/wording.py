@@ -10,6 +10,21 @@ import inflect
 
 from text_to_sql.generator.database import DrawnColumn, DrawnTable
 
+SPELT_NUMBERS = (
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+)
 SHOWN_ROLES = ("name", "category", "measure", "year", "date", "text", "flag")
 
 
@@ -23,16 +38,43 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A condition on rows, in words that follow a plural noun, and in SQL."""
+    """A condition on rows, in words and in SQL.
+
+    Attributes:
+        text: stands after a plural noun.
+        sql: stands in WHERE.
+        before: whether the words stand before the noun instead, as in `cancelled orders`.
+    """
 
     text: str
     sql: str
+    before: bool = False
+
+    def of(self, noun: str) -> str:
+        """Returns the noun with the words."""
+        return f"{self.text} {noun}" if self.before else f"{noun} {self.text}"
 
 
 @cache
 def in_plural(phrase: str) -> str:
     """Returns `dates of birth` for `date of birth`."""
-    return inflect.engine().plural_noun(phrase) or phrase
+    plural = inflect.engine().plural_noun(phrase) or phrase
+    # A phrase such as `loyalty points` is in plural already.
+    if plural == f"{phrase}s" and phrase.endswith("s"):
+        return phrase
+    # Of `year it came out`, the first word alone.
+    head, clause, rest = phrase.partition(" it ")
+    return f"{inflect.engine().plural_noun(head)}{clause}{rest}" if clause else plural
+
+
+def with_article(noun: str) -> str:
+    """Returns `an order` for `order`."""
+    return f"{'an' if noun[0].lower() in 'aeiou' else 'a'} {noun}"
+
+
+def capital(text: str) -> str:
+    """Returns the text with a capital in front; the rest keeps its own."""
+    return text[:1].upper() + text[1:]
 
 
 class Wording:
@@ -100,22 +142,30 @@ class Wording:
         count = min(len(columns), self.rng.choices(range(1, most + 1), (6, 3, 1)[:most])[0])
         return self.rng.sample(columns, count)
 
-    def ask(self, what: str, whom: str) -> str:
-        """Returns a request for columns (`name and age`) of rows (`horses that …`)."""
+    def ask(self, what: str, whom: str, *, one: bool = False) -> str:
+        """Returns a request for columns (`name and age`) of rows (`horses that …`); `one` for a single number."""
+        is_ = "is" if one else "are"
         of = self.pick("of", "of", "of", "for")
         each = self.pick("all ", "all ", "the ", "all the ", "")
         # Some of these begin with what is asked about, which may be a number of rows.
-        if self.chance(0.15) and whom[0].isalpha():
+        if self.chance(0.2) and whom[0].isalpha():
             return self.pick(
                 f"Which {whom}? List their {what}.",
                 f"For all {whom}, show the {what}.",
                 f"Find all {whom} and give their {what}.",
                 f"Find the {whom}, and list their {what}.",
-                f"{whom[0].upper()}{whom[1:]}: {what}",
+                f"{capital(whom)}: {what}",
+                f"{capital(whom)}, {what} only",
+                f"Which {whom} are there? {capital(what)}, please.",
+                f"Which {whom} do we have? Only the {what}.",
+            )
+        if self.chance(0.15):
+            return self.pick(
+                f"{capital(what)} of {whom}", f"{capital(what)} of all {whom}", f"Name the {what} of {whom}"
             )
         return self.pick(
-            f"What are the {what} {of} {each}{whom}?",
-            f"What are the {what} {of} {each}{whom}?",
+            f"What {is_} the {what} {of} {each}{whom}?",
+            f"What {is_} the {what} {of} {each}{whom}?",
             f"List the {what} {of} {each}{whom}.",
             f"Show the {what} {of} {each}{whom}.",
             f"Show me the {what} {of} {each}{whom}.",
@@ -138,11 +188,21 @@ class Wording:
             f"What is the total number of {whom}?",
             f"Return the number of {whom}.",
             f"Count the {whom}.",
+            f"How many {whom}?",
+            f"Number of {whom}",
         )
 
     def literal(self, value: str) -> str:
         """Returns a text in the question, quoted now and then."""
+        if self.chance(0.06):
+            # Whoever types a name, often does so in lower case.
+            return value.lower()
         return self.pick(value, value, value, f'"{value}"', f"'{value}'")
+
+    def amount(self, number: int) -> str:
+        """Returns `three` or `3`."""
+        spelt = number < len(SPELT_NUMBERS) and self.chance(0.5)
+        return SPELT_NUMBERS[number] if spelt else str(number)
 
     def number_of(self, column: DrawnColumn) -> float | int:
         """Draws a number within a column's range."""

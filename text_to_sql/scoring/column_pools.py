@@ -75,7 +75,7 @@ class ColumnPools:
         for shape in shapes:
             for node, condition in shape.conditions:
                 representative = self._classes.find(shape.column(node))
-                found[representative].update(dict.fromkeys(candidates(condition)))
+                found[representative].update(dict.fromkeys(candidates(condition, other_case=False)))
         return found
 
     def _new_pool(self, column: ColumnName) -> list[Any]:

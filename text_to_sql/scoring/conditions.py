@@ -88,20 +88,25 @@ def literal(expression: exp.Expression) -> int | float | str | None:
     return int(expression.this) if expression.this.isdigit() else float(expression.this)
 
 
-def candidates(condition: Condition) -> Iterator[Any]:
-    """Yields values on the literals, next to them, and between them: some meet the condition, some do not."""
+def candidates(condition: Condition, *, other_case: bool = True) -> Iterator[Any]:
+    """Yields values on the literals, next to them, and between them: some meet the condition, some do not.
+
+    Args:
+        condition: on one column.
+        other_case: whether texts in another case than the literals' are among them.
+    """
     if condition.operator in ("like", "not like"):
         yield from map(_matching_text, condition.values)
         return
     for value in condition.values:
         if value is not None:
             yield value
-            yield from neighbours(value)
+            yield from neighbours(value, other_case=other_case)
     if condition.operator == "between" and all(isinstance(value, int | float) for value in condition.values):
         yield sum(condition.values) / 2
 
 
-def neighbours(value: Any) -> tuple[Any, ...]:
+def neighbours(value: Any, *, other_case: bool = True) -> tuple[Any, ...]:
     """Returns the values next to a literal: one less and one more, the day before and after, or other texts."""
     if isinstance(value, int | float):
         return value - 1, value + 1
@@ -111,7 +116,7 @@ def neighbours(value: Any) -> tuple[Any, ...]:
         day = date.fromisoformat(value)
         return tuple((day + timedelta(days=step)).isoformat() for step in (-1, 1))
     except (ValueError, OverflowError):
-        return f"{value}s", value.swapcase()
+        return (f"{value}s", value.swapcase()) if other_case else (f"{value}s",)
 
 
 def _matching_text(pattern: Any) -> str:

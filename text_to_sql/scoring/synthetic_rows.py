@@ -1,7 +1,8 @@
 """A database for a schema without rows, filled so that its gold queries find something: seeded, never from a model.
 
 Rows drawn at random leave most golds empty. So each gold also gets witness rows, which meet all of its conditions
-together, and near misses, which tell it from a query with a condition less or with `>` for `>=`.
+together, and near misses, which tell it from a query with a condition less or with `>` for `>=`. No text stands there
+in another case than the golds': a database has one spelling of it, which whoever asks may look up; variants have both.
 """
 
 import random
@@ -103,7 +104,8 @@ class _Content:
             tree = self._trees[index]
             if tree is None:
                 continue
-            maker = WitnessMaker(read_shape(tree, self._rng), self._pools.keys, self._pools.value_of, self._rng)
+            shape, values = read_shape(tree, self._rng), self._pools.value_of
+            maker = WitnessMaker(shape, self._pools.keys, values, self._rng, other_case=False)
             for rows in [*(maker.near_misses() if near_misses else ()), maker.witness()]:
                 for row in rows:
                     self._add(row)

@@ -2,7 +2,7 @@
 
 import random
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -37,11 +37,19 @@ class WitnessMaker:
         keys: (table, column) of columns that hold each value once.
         value_of: gives values for columns that no literal decides.
         rng: decides among several values that would do.
+        other_case: whether near misses have texts in another case than the literals'.
     """
 
     def __init__(
-        self, shape: QueryShape, keys: frozenset[tuple[str, str]], value_of: ValueSource, rng: random.Random
+        self,
+        shape: QueryShape,
+        keys: frozenset[tuple[str, str]],
+        value_of: ValueSource,
+        rng: random.Random,
+        *,
+        other_case: bool = True,
     ) -> None:
+        self._other_case = other_case
         self._shape, self._keys, self._value_of, self._rng = shape, keys, value_of, rng
         self._classes: UnionFind[Node] = UnionFind()
         for one, other in shape.equal:
@@ -64,11 +72,14 @@ class WitnessMaker:
         They tell the query from one with a condition less, with `>` for `>=`, or with another number.
         """
         for representative, conditions in self._conditions.items():
-            for value in dict.fromkeys(value for condition in conditions for value in candidates(condition)):
+            for value in dict.fromkeys(self._candidates(conditions)):
                 yield self._rows(1, {representative: value})
         if self._shape.limits_groups:
             yield self._rows(self._shape.copies - 1, {})
             yield self._rows(self._shape.copies + 1, {})
+
+    def _candidates(self, conditions: Iterable[Condition]) -> list[Any]:
+        return [value for one in conditions for value in candidates(one, other_case=self._other_case)]
 
     def _nodes_by_class(self) -> dict[Node, list[Node]]:
         members = defaultdict(list)
@@ -114,7 +125,7 @@ class WitnessMaker:
 
     def _choose(self, representative: Node) -> Any:
         conditions = self._conditions.get(representative, [])
-        possible = [value for condition in conditions for value in candidates(condition)]
+        possible = self._candidates(conditions)
         usual = [self._draw(representative, "usual") for _ in range(3)]
         meeting = [value for value in possible or usual if all(holds(condition, value) for condition in conditions)]
         meeting = meeting or [value for value in usual if all(holds(condition, value) for condition in conditions)]

@@ -6,7 +6,7 @@ would have alone. So does prefix caching at inference, with the same result: the
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,34 +74,47 @@ def pack(examples: Sequence[EncodedExample]) -> EncodedPack:
     return EncodedPack(first[:shared], [(example.prompt[shared:], example.answer) for example in examples])
 
 
+@dataclass(frozen=True, slots=True)
 class EncodedPacks(Dataset[EncodedPack]):
-    """Packs of examples that fit into `max_length` tokens each.
+    """Packs to train on.
+
+    Attributes:
+        rows: the packs.
+        dropped: how many examples were too long to be among them.
+    """
+
+    rows: tuple[EncodedPack, ...]
+    dropped: int = 0
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> EncodedPack:
+        return self.rows[index]
+
+    @property
+    def num_examples(self) -> int:
+        """How many questions all packs hold."""
+        return sum(len(row.rests) for row in self.rows)
+
+    def lengths(self) -> list[int]:
+        """The number of tokens of each row."""
+        return [len(row) for row in self.rows]
+
+
+def encode_packs(tokenizer: Any, packs: Iterable[Sequence[Example]], max_length: int) -> EncodedPacks:
+    """Returns examples over one schema each as packs.
 
     Args:
         tokenizer: of the base model.
         packs: examples over one schema each.
         max_length: longer examples (prompt, SQL and end token) are left out.
-
-    Attributes:
-        dropped: how many examples were longer.
     """
-
-    def __init__(self, tokenizer: Any, packs: Sequence[Sequence[Example]], max_length: int) -> None:
-        encoded = [[encode_example(tokenizer, example) for example in examples] for examples in packs]
-        fitting = [[example for example in examples if len(example) <= max_length] for examples in encoded]
-        self._rows = [pack(examples) for examples in fitting if examples]
-        self.num_examples = sum(map(len, fitting))
-        self.dropped = sum(map(len, encoded)) - self.num_examples
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __getitem__(self, index: int) -> EncodedPack:
-        return self._rows[index]
-
-    def lengths(self) -> list[int]:
-        """The number of tokens of each row."""
-        return [len(row) for row in self._rows]
+    encoded = [[encode_example(tokenizer, example) for example in examples] for examples in packs]
+    fitting = [[example for example in examples if len(example) <= max_length] for examples in encoded]
+    return EncodedPacks(
+        tuple(pack(examples) for examples in fitting if examples), sum(map(len, encoded)) - sum(map(len, fitting))
+    )
 
 
 class SortedWithinSteps(Sampler[int]):

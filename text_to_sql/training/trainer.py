@@ -9,8 +9,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainingA
 
 from inference.base_model import BaseModel
 from text_to_sql.training.checkpoint import PublishableCheckpoint
-from text_to_sql.training.collection import Pack
-from text_to_sql.training.encoding import IGNORED_LABEL, EncodedPacks, PadPacks, SortedWithinSteps
+from text_to_sql.training.encoding import IGNORED_LABEL, PadPacks, SortedWithinSteps
+from text_to_sql.training.prepared import PreparedData
 from text_to_sql.training.recipe import Recipe
 from text_to_sql.training.validation import ExecutionAccuracy
 
@@ -46,31 +46,22 @@ class SQLTrainer(Trainer):
         return (loss, {"loss": loss}) if return_outputs else loss
 
 
-def build_trainer(
-    recipe: Recipe, base: BaseModel, training: list[Pack], held_out: list[Pack], output: Path
-) -> SQLTrainer:
+def build_trainer(recipe: Recipe, base: BaseModel, data: PreparedData, output: Path) -> SQLTrainer:
     """Returns a Trainer over the adapted model, ready to train."""
     set_seed(recipe.seed)
     tokenizer = AutoTokenizer.from_pretrained(base.source)
-    train_set = EncodedPacks(tokenizer, training, recipe.max_length)
-    eval_set = EncodedPacks(tokenizer, held_out, recipe.max_length)
     print(
-        f"{train_set.num_examples:,} examples to train on in {len(train_set):,} packs, "
-        f"{eval_set.num_examples:,} held out, {train_set.dropped} too long"
+        f"{data.training.num_examples:,} examples to train on in {len(data.training):,} packs, "
+        f"{data.held_out.num_examples:,} held out, {data.training.dropped} too long"
     )
     return SQLTrainer(
         model=adapted_model(base, recipe),
         args=_training_arguments(recipe, output),
-        train_dataset=train_set,
-        eval_dataset=eval_set,
+        train_dataset=data.training,
+        eval_dataset=data.held_out,
         data_collator=PadPacks(tokenizer.pad_token_id),
         processing_class=tokenizer,
-        callbacks=[
-            PublishableCheckpoint(base.canonical_name),
-            ExecutionAccuracy(
-                tokenizer, [example for pack in held_out for example in pack], recipe.validation_questions, output
-            ),
-        ],
+        callbacks=[PublishableCheckpoint(base.canonical_name), ExecutionAccuracy(tokenizer, data.validation)],
     )
 
 

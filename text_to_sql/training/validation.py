@@ -1,5 +1,6 @@
 """Execution accuracy while training: a loss says little of how often the SQL is right."""
 
+import json
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,23 @@ from text_to_sql.training.encoding import encode_example
 MAX_NEW_TOKENS = 128
 _BATCH = 64
 _SEED = 20261123
+_CASES = "cases.jsonl"
+
+
+def write_validation_set(folder: Path, tokenizer: Any, examples: Sequence[Example], count: int) -> None:
+    """Writes questions to answer while training, with their databases and the token ids of their prompts.
+
+    Args:
+        folder: to write into; it exists or its parent does.
+        tokenizer: of the base model.
+        examples: what to draw from.
+        count: how many to draw; those whose gold is empty on its database are left out.
+    """
+    drawn = random.Random(_SEED).sample(list(examples), min(count, len(examples)))
+    written = write_set(folder.parent, folder.name, by_database(drawn))
+    prompts = {(one.database, one.question): encode_example(tokenizer, one).prompt for one in drawn}
+    lines = [json.dumps(case | {"prompt": prompts[case["db_id"], case["question"]]}) for case in written.cases]
+    (folder / _CASES).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
 class ExecutionAccuracy(TrainerCallback):
@@ -26,19 +44,14 @@ class ExecutionAccuracy(TrainerCallback):
 
     Args:
         tokenizer: of the base model.
-        examples: what to draw from.
-        count: how many to ask; those whose gold is empty on its database are left out.
-        folder: where the databases may be written.
+        folder: of `write_validation_set`.
     """
 
-    def __init__(self, tokenizer: Any, examples: Sequence[Example], count: int, folder: Path) -> None:
-        drawn = random.Random(_SEED).sample(list(examples), min(count, len(examples)))
-        groups = by_database(drawn)
-        written = write_set(folder, "validation", groups)
-        self._folder = folder / "validation"
-        self._cases = [Case(one["db_id"], one["question"], one["sql"]) for one in written.cases]
-        prompts = {(one.database, one.question): encode_example(tokenizer, one).prompt for one in drawn}
-        self._prompts = [prompts[case.db_id, case.question] for case in self._cases]
+    def __init__(self, tokenizer: Any, folder: Path) -> None:
+        rows = [json.loads(line) for line in (folder / _CASES).read_text(encoding="utf-8").splitlines()]
+        self._folder = folder
+        self._cases = [Case(row["db_id"], row["question"], row["sql"]) for row in rows]
+        self._prompts = [row["prompt"] for row in rows]
         self._tokenizer = tokenizer
 
     def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
