@@ -1,6 +1,8 @@
 """What the trainer sees: packs that give the same loss as separate rows, and which tokens count."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import combinations, islice, pairwise
 from typing import Any
 
 import pytest
@@ -17,11 +19,12 @@ from text_to_sql.schema import parse_schema
 from text_to_sql.training.encoding import (
     IGNORED_LABEL,
     EncodedExample,
+    MicroBatches,
     PadPacks,
-    SortedWithinSteps,
     encode_example,
     encode_packs,
     pack,
+    split_evenly,
 )
 
 SCHEMA = parse_schema("CREATE TABLE animal (name text)")
@@ -119,19 +122,48 @@ def test_examples_that_are_too_long_are_left_out_and_counted(tokenizer: Any) -> 
     assert encode_packs(tokenizer, [[EXAMPLE]], size - 1).dropped == 1
 
 
-@given(lengths=st.lists(st.integers(1, 99), min_size=1, max_size=60), step=st.integers(1, 9), seed=st.integers(0, 9))
-def test_each_row_comes_once_an_epoch_and_each_step_is_sorted(lengths: list[int], step: int, seed: int) -> None:
-    order = list(SortedWithinSteps(lengths, step, seed))
-    assert sorted(order) == list(range(len(lengths)))
-    for start in range(0, len(order), step):
-        of_step = [lengths[index] for index in order[start : start + step]]
+LENGTHS = st.lists(st.integers(1, 99), min_size=1, max_size=60)
+
+
+@given(lengths=LENGTHS, data=st.data())
+def test_parts_hold_each_row_once_and_no_cut_has_a_smaller_largest_part(lengths: list[int], data: Any) -> None:
+    lengths = sorted(lengths, reverse=True)
+    count = data.draw(st.integers(1, min(4, len(lengths))))
+    parts = split_evenly(lengths, count)
+    assert [place for part in parts for place in part] == list(range(len(lengths)))
+    assert len(parts) == count
+    assert all(parts)
+
+    def largest(stops: Sequence[int]) -> int:
+        return max(lengths[start] * (stop - start) for start, stop in pairwise((0, *stops, len(lengths))))
+
+    best = min(largest(stops) for stops in islice(combinations(range(1, len(lengths)), count - 1), 3_000))
+    assert largest([part.stop for part in parts[:-1]]) <= best
+
+
+@given(lengths=LENGTHS, data=st.data(), seed=st.integers(0, 9))
+def test_steps_are_random_draws_of_equal_size_that_meet_no_row_twice(lengths: list[int], data: Any, seed: int) -> None:
+    step = data.draw(st.integers(1, len(lengths)))
+    count = data.draw(st.integers(1, step))
+    batches = list(MicroBatches(lengths, step, count, seed))
+    assert len(batches) == len(MicroBatches(lengths, step, count, seed)) == len(lengths) // step * count
+    met = [index for batch in batches for index in batch]
+    assert len(set(met)) == len(met) == len(lengths) // step * step
+    for start in range(0, len(batches), count):
+        of_step = [lengths[index] for batch in batches[start : start + count] for index in batch]
         assert of_step == sorted(of_step, reverse=True)
-    assert list(SortedWithinSteps(lengths, step, seed)) == order
+        assert len(of_step) == step
+    assert list(MicroBatches(lengths, step, count, seed)) == batches
+
+
+def test_fewer_packs_than_micro_batches_are_refused() -> None:
+    with pytest.raises(ValueError, match="4 micro-batches need as many packs a step, got 3"):
+        MicroBatches([5] * 3, 8, 4, 0)
 
 
 def test_epochs_have_orders_of_their_own() -> None:
-    sampler = SortedWithinSteps([1] * 50, 5, 0)
+    sampler = MicroBatches([1] * 50, 5, 1, 0)
     first = list(sampler)
     sampler.set_epoch(1)
     assert list(sampler) != first
-    assert len(sampler) == 50
+    assert len(sampler) == 10

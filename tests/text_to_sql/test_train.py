@@ -7,14 +7,19 @@ from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file
+from transformers import AutoTokenizer
 
 from inference.adapter import read_adapter
+from inference.bundled_model import bundled_model_path
 from text_to_sql import train
 from text_to_sql.data.files import SPIDER_FILE, WIKISQL_FILE
+from text_to_sql.training.collection import collect_packs
+from text_to_sql.training.encoding import encode_packs
+from text_to_sql.training.prepared import load_prepared
 from text_to_sql.training.recipe import Recipe
 
 TINY = [
-    *("--batch-size", "2", "--micro-batch-size", "1", "--pack-size", "2", "--held-out-examples", "2"),
+    *("--batch-size", "2", "--micro-batches", "2", "--pack-size", "2", "--held-out-examples", "2"),
     *("--wikisql-examples", "6", "--generated-examples", "8", "--bookshop-examples", "2"),
 ]
 
@@ -54,7 +59,7 @@ def data(tmp_path: Path) -> Path:
         ("wikisql_examples", -1, "wikisql_examples must be at least 0, got -1"),
         ("learning_rate", 2.0, r"learning_rate must be in \[0, 1\), got 2.0"),
         ("mistakes", 1.0, r"mistakes must be in \[0, 1\), got 1.0"),
-        ("micro_batch_size", 100, "batch_size must be a multiple of micro_batch_size, got 128 and 100"),
+        ("micro_batches", 100, "batch_size must be a multiple of micro_batches, got 128 and 100"),
     ],
 )
 def test_a_recipe_names_what_is_wrong(field: str, value: float, message: str) -> None:
@@ -95,6 +100,41 @@ def test_two_steps_save_a_checkpoint_and_a_third_goes_on_from_it(
     ]
 
 
+def test_data_is_prepared_once_and_only_for_its_recipe(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "run"
+    arguments = ["--output", str(output), *TINY, "--max-steps", "1"]
+    assert train.main([*arguments, "--data", str(data), "--prepare-only"]) == 0
+    assert "Data prepared in" in capsys.readouterr().out
+    prepared = load_prepared(output / train.PREPARED)
+    recipe = Recipe(
+        batch_size=2,
+        micro_batches=2,
+        pack_size=2,
+        held_out_examples=2,
+        wikisql_examples=6,
+        generated_examples=8,
+        bookshop_examples=2,
+    )
+    tokenizer = AutoTokenizer.from_pretrained(bundled_model_path())
+    training, held_out = collect_packs(data, recipe)
+    assert prepared.training == encode_packs(tokenizer, training, recipe.max_length)
+    assert prepared.held_out == encode_packs(tokenizer, held_out, recipe.max_length)
+    cases = [json.loads(line) for line in (prepared.validation / "cases.jsonl").read_text().splitlines()]
+    assert {case["question"] for case in cases} == {"How many?"}
+    assert all((prepared.validation / f"{case['db_id']}.sqlite").exists() for case in cases)
+
+    assert train.main(arguments) == 0
+    record = json.loads((output / "checkpoint-1" / "training_record.json").read_text())
+    assert record["examples"] == {"training": prepared.training.num_examples, "held_out": 2}
+    capsys.readouterr()
+    assert train.main([*arguments, "--resume", "--seed", "7"]) == 2
+    assert "was prepared for another recipe (seed 42, not 7): delete it, or choose another --output." in (
+        capsys.readouterr().err
+    )
+
+
 def test_missing_data_and_nothing_to_resume_are_explained(
     tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -102,3 +142,5 @@ def test_missing_data_and_nothing_to_resume_are_explained(
     assert "spider_train.jsonl.gz is missing: pass the folder" in capsys.readouterr().err
     assert train.main(["--data", str(data), "--output", str(tmp_path / "run"), "--resume"]) == 2
     assert "There is no checkpoint in" in capsys.readouterr().err
+    assert train.main(["--output", str(tmp_path / "run")]) == 2
+    assert "holds no prepared data: pass --data, the folder of spider_train.jsonl.gz." in capsys.readouterr().err

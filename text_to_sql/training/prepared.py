@@ -46,7 +46,9 @@ def is_prepared(folder: Path, recipe: Recipe) -> bool:
     if not folder.exists():
         return False
     there, wanted = read_json_object(folder / _DESCRIPTION).get("recipe", {}), _decides_data(recipe)
-    if differing := [f"{name} {there.get(name)!r}, not {wanted[name]!r}" for name in wanted if there.get(name) != wanted[name]]:
+    if differing := [
+        f"{name} {there.get(name)!r}, not {value!r}" for name, value in wanted.items() if there.get(name) != value
+    ]:
         raise ValueError(
             f"{folder} was prepared for another recipe ({', '.join(differing)}): delete it, or choose another --output."
         )

@@ -10,7 +10,8 @@ class Recipe:
     """Everything that decides what is learnt.
 
     Attributes:
-        batch_size: packs an optimizer step; `micro_batch_size` of them at a time.
+        batch_size: packs an optimizer step.
+        micro_batches: how many parts each step is computed in, one after the other; more need less memory.
         pack_size: most questions over one schema that form a pack, which holds the schema once.
         spider_passes: how often each question and paraphrase of Spider occurs, each time in another form.
         wikisql_examples: how many of WikiSQL's 49,181 training questions join them.
@@ -31,7 +32,7 @@ class Recipe:
     weight_decay: float = 0.0
     warmup_steps: int = 8
     batch_size: int = 128
-    micro_batch_size: int = 32
+    micro_batches: int = 4
     pack_size: int = 8
     spider_passes: int = 2
     wikisql_examples: int = 12_000
@@ -56,9 +57,9 @@ class Recipe:
             value = getattr(self, field)
             if not 0 <= value < 1:
                 raise ValueError(f"{field} must be in [0, 1), got {value}")
-        if self.batch_size % self.micro_batch_size:
+        if self.batch_size % self.micro_batches:
             raise ValueError(
-                f"batch_size must be a multiple of micro_batch_size, got {self.batch_size} and {self.micro_batch_size}"
+                f"batch_size must be a multiple of micro_batches, got {self.batch_size} and {self.micro_batches}"
             )
         if not self.spider_passes + self.wikisql_examples + self.generated_examples + self.bookshop_examples:
             raise ValueError(

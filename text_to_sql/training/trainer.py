@@ -5,11 +5,12 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
+from torch.utils.data import DataLoader
 from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainingArguments, set_seed
 
 from inference.base_model import BaseModel
 from text_to_sql.training.checkpoint import PublishableCheckpoint
-from text_to_sql.training.encoding import IGNORED_LABEL, PadPacks, SortedWithinSteps
+from text_to_sql.training.encoding import IGNORED_LABEL, MicroBatches, PadPacks
 from text_to_sql.training.prepared import PreparedData
 from text_to_sql.training.recipe import Recipe
 from text_to_sql.training.validation import ExecutionAccuracy
@@ -23,9 +24,13 @@ class SQLTrainer(Trainer):
     Logits are 49,152 numbers a token: those of prompts, five sixths of all, would be computed to be thrown away.
     """
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> SortedWithinSteps:
-        step_size = self.args.per_device_train_batch_size * self.args.gradient_accumulation_steps
-        return SortedWithinSteps(self.train_dataset.lengths(), step_size, self.args.seed)
+    def get_train_dataloader(self) -> DataLoader:
+        """Returns the micro-batches; `gradient_accumulation_steps` of them are an optimizer step."""
+        count = self.args.gradient_accumulation_steps
+        step_size = self.args.per_device_train_batch_size * count
+        sampler = MicroBatches(self.train_dataset.lengths(), step_size, count, self.args.seed)
+        loader = DataLoader(self.train_dataset, batch_sampler=sampler, collate_fn=self.data_collator)
+        return self.accelerator.prepare(loader)
 
     def compute_loss(
         self,
@@ -94,9 +99,9 @@ def _training_arguments(recipe: Recipe, output: Path) -> TrainingArguments:
         weight_decay=recipe.weight_decay,
         lr_scheduler_type="cosine",
         warmup_steps=recipe.warmup_steps,
-        per_device_train_batch_size=recipe.micro_batch_size,
-        per_device_eval_batch_size=recipe.micro_batch_size,
-        gradient_accumulation_steps=recipe.batch_size // recipe.micro_batch_size,
+        per_device_train_batch_size=recipe.batch_size // recipe.micro_batches,
+        per_device_eval_batch_size=recipe.batch_size // recipe.micro_batches,
+        gradient_accumulation_steps=recipe.micro_batches,
         bf16=on_gpu,
         use_cpu=not on_gpu,
         logging_steps=1,
