@@ -1,0 +1,54 @@
+"""Training runs side by side: what differs, the best first."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from text_to_sql.bundled_adapter import BUNDLED_ADAPTER
+from text_to_sql.training.compare_runs import main
+
+
+def write_run(folder: Path, steps: int, accuracy: dict[str, float], **recipe: Any) -> Path:
+    checkpoint = folder / f"checkpoint-{steps}"
+    checkpoint.mkdir(parents=True)
+    record = {
+        "recipe": {"max_steps": steps, "rank": 64, "learning_rate": 3e-3, **recipe},
+        "examples": {"training": 54_172, "held_out": 512},
+        "device": "a GPU",
+        "train_runtime_s": 80.4,
+        "loss": {"9": 0.5, "10": 0.25, "100": 0.125},
+        "held_out_loss": {"50": 0.3, "100": 0.2},
+        "held_out_accuracy": accuracy,
+    }
+    (checkpoint / "training_record.json").write_text(json.dumps(record))
+    return folder
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_runs_are_listed_by_accuracy_with_what_differs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one = write_run(tmp_path / "one", 100, {"50": 0.9, "100": 0.25})
+    write_run(one, 50, {"50": 0.9})
+    two = write_run(tmp_path / "two", 100, {"100": 0.375}, rank=128, pack_size=8)
+    file = tmp_path / "runs.json"
+    assert main([str(one), str(two / "checkpoint-100"), "--record", str(file)]) == 0
+    header, _, first, second = map(cells, capsys.readouterr().out.splitlines())
+    assert header == [
+        *("run", "rank", "pack_size", "examples", "seconds", "loss", "held-out loss", "held-out accuracy"),
+    ]
+    assert first == ["checkpoint-100", "128", "8", "54,172", "80", "0.125", "0.200", "37.5 %"]
+    assert second == ["one", "64", "–", "54,172", "80", "0.125", "0.200", "25.0 %"]
+    runs = json.loads(file.read_text())["runs"]
+    assert [run["held_out_accuracy"] for run in runs] == [0.25, 0.375]
+    assert runs[0]["recipe"]["max_steps"] == 100
+
+
+def test_a_run_without_accuracy_and_one_that_has_not_ended(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(BUNDLED_ADAPTER)]) == 0
+    assert cells(capsys.readouterr().out.splitlines()[-1])[0] == "checkpoint-100"
+    assert main([str(tmp_path)]) == 2
+    assert "holds no training_record.json: it is written when training has ended." in capsys.readouterr().err

@@ -1,0 +1,107 @@
+"""Shows training runs side by side: `python -m text_to_sql.training.compare_runs RUN…`.
+
+A run is a folder that `text_to_sql.train` wrote, or one of its checkpoints. The table has what differs between the
+recipes, the loss, and the execution accuracy on held-out questions; `--record` writes it as JSON, for the model card.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tabulate import tabulate
+
+from inference.json_file import read_json_object
+from text_to_sql.scoring.report import write_report
+from text_to_sql.training.checkpoint import TRAINING_RECORD
+
+Record = Mapping[str, Any]
+
+
+def find_record(folder: Path) -> Record:
+    """Returns the record of a run's last checkpoint.
+
+    Args:
+        folder: of the run or of a checkpoint.
+
+    Raises:
+        FileNotFoundError: there is no finished checkpoint.
+    """
+    files = [folder / TRAINING_RECORD, *folder.glob(f"checkpoint-*/{TRAINING_RECORD}")]
+    found = [record for file in files if (record := read_json_object(file))]
+    if not found:
+        raise FileNotFoundError(f"{folder} holds no {TRAINING_RECORD}: it is written when training has ended.")
+    return max(found, key=lambda record: record["recipe"]["max_steps"])
+
+
+def summary(name: str, record: Record) -> dict[str, Any]:
+    """Returns what tells one run from another."""
+    return {
+        "name": name,
+        "recipe": record["recipe"],
+        "examples": record["examples"]["training"],
+        "device": record["device"],
+        "seconds": record["train_runtime_s"],
+        "loss": _last(record["loss"]),
+        "held_out_loss": _last(record["held_out_loss"]),
+        "held_out_accuracy": _last(record.get("held_out_accuracy", {})),
+    }
+
+
+def _last(figures: Mapping[str, float]) -> float | None:
+    return figures[max(figures, key=int)] if figures else None
+
+
+def runs_table(runs: Sequence[Mapping[str, Any]]) -> str:
+    """Returns a table in Markdown, the most accurate run first."""
+    fields = _differing_fields([run["recipe"] for run in runs])
+    header = ["run", *fields, "examples", "seconds", "loss", "held-out loss", "held-out accuracy"]
+    ordered = sorted(runs, key=lambda run: (-(run["held_out_accuracy"] or 0), run["held_out_loss"] or 0))
+    rows = [
+        [
+            run["name"],
+            *(run["recipe"].get(field, "–") for field in fields),
+            f"{run['examples']:,}",
+            _number(run["seconds"], 0),
+            _number(run["loss"], 3),
+            _number(run["held_out_loss"], 3),
+            "–" if run["held_out_accuracy"] is None else f"{100 * run['held_out_accuracy']:.1f} %",
+        ]
+        for run in ordered
+    ]
+    alignment = ["left", *["right"] * (len(header) - 1)]
+    return tabulate(rows, header, tablefmt="pipe", disable_numparse=True, colalign=alignment)
+
+
+def _differing_fields(recipes: Sequence[Mapping[str, Any]]) -> list[str]:
+    fields = dict.fromkeys(field for recipe in recipes for field in recipe)
+    return [field for field in fields if len({json.dumps(recipe.get(field)) for recipe in recipes}) > 1]
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns the exit code: 0 shown, 2 bad usage."""
+    parser = argparse.ArgumentParser(
+        prog="python -m text_to_sql.training.compare_runs", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folder of a run or of a checkpoint")
+    parser.add_argument("--record", type=Path, help="JSON file to write as well")
+    options = parser.parse_args(arguments)
+    try:
+        runs = [summary(folder.resolve().name, find_record(folder)) for folder in options.runs]
+        if options.record:
+            write_report(options.record, {"runs": runs})
+    except OSError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(runs_table(runs))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
