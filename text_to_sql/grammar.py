@@ -44,15 +44,17 @@ double{n} ::= "SELECT " "DISTINCT "? item{n} ", " item{n} rest{n} group{n}?
 triple{n} ::= "SELECT " "DISTINCT "? item{n} ", " item{n} ", " item{n} rest{n} group{n}?
 rest{n} ::= " FROM " from{n} where{n}?
 ordered{n} ::= group{n} (" ORDER BY " item{n} direction? (", " item{n} direction?)? limit?)? | (" ORDER BY " column{n} direction? (", " column{n} direction?)? limit?)?
-aggregate{n} ::= "COUNT(*)" | function "(" "DISTINCT "? column{n} ")"
+aggregate{n} ::= "COUNT(*)" | function "(" ("DISTINCT "? column{n} | column{n} " * " column{n}) ")"
 averaged{n} ::= "SELECT " function "(number) FROM (SELECT COUNT(*) AS number" rest{n} " GROUP BY " column{n} ")"
 computed{n} ::= function "(" column{n} ")" " - " function "(" column{n} ")" | "100.0 * COUNT(*) / (SELECT COUNT(*) FROM " from{n} ")"
 item{n} ::= column{n} | aggregate{n} | computed{n}
 items{n} ::= "*" | item{n} (", " item{n}){0,5}
-where{n} ::= " WHERE " condition{n} ((" AND " | " OR ") condition{n}){0,3}
-condition{n} ::= column{n} comparison (value | nested) | "NOT "? column{n} " IN " (nested | "(" value (", " value){0,5} ")") | "NOT "? column{n} " LIKE " text | column{n} " BETWEEN " value " AND " value | "NOT "? column{n} " IS NULL" | "NOT (" column{n} " = " value " AND " column{n} " = " value ")"
+where{n} ::= " WHERE " either{n} ((" AND " | " OR ") either{n}){0,3}
+either{n} ::= condition{n} | "(" condition{n} " OR " condition{n} ")"
+condition{n} ::= column{n} comparison (value | nested | column{n}) | "NOT "? column{n} " IN " (nested | "(" value (", " value){0,5} ")") | "NOT "? column{n} " LIKE " text | column{n} " BETWEEN " value " AND " value | "NOT "? column{n} " IS NULL" | "NOT (" column{n} " = " value " AND " column{n} " = " value ")"
 group{n} ::= " GROUP BY " column{n} (", " column{n}){0,2} having{n}?
-having{n} ::= " HAVING " aggregate{n} (comparison (number | nested) | " BETWEEN " number " AND " number)
+having{n} ::= " HAVING " limited{n} (" AND " limited{n})?
+limited{n} ::= aggregate{n} (comparison (number | nested) | " BETWEEN " number " AND " number)
 """  # noqa: E501 (a rule of the grammar is one line)
 
 

@@ -6,47 +6,74 @@ trains another base (`--base-model`), goes on where it was stopped (`--resume`) 
 
 import argparse
 import json
-import platform
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 
-import torch
-from transformers import AutoTokenizer, Trainer
+from transformers import AutoTokenizer, TrainerState
 from transformers.trainer_utils import get_last_checkpoint
 
 from inference.base_model import BaseModel, resolve_base_model
+from inference.errors import InferenceError
+from inference.json_file import read_json_object
 from text_to_sql.data.files import SPIDER_FILE, WIKISQL_FILE
-from text_to_sql.training.checkpoint import TRAINING_RECORD
-from text_to_sql.training.prepared import PreparedData, is_prepared, load_prepared, prepare
+from text_to_sql.training.checkpoint import TRAINING_RECORD, PublishableCheckpoint
+from text_to_sql.training.prepared import is_prepared, load_prepared, prepare
 from text_to_sql.training.recipe import Recipe
 from text_to_sql.training.trainer import build_trainer
 
 PREPARED = "prepared"
+_RECIPE, _STATE = "recipe.json", "trainer_state.json"
 
 
 def train(recipe: Recipe, data: Path | None, output: Path, *, resume: bool = False) -> Path:
     """Trains, and returns the checkpoint folder of the last step.
 
     Raises:
-        FileExistsError: `output` holds a checkpoint already and `resume` is False.
+        FileExistsError: `output` holds a checkpoint already and `resume` is False, or training had ended.
         FileNotFoundError: the data is missing, or there is nothing to resume.
-        ValueError: `output` holds the data of another recipe.
+        ValueError: `output` holds the data of another recipe, or was trained by one.
     """
-    last = get_last_checkpoint(str(output)) if output.is_dir() else None
-    if last and not resume:
-        raise FileExistsError(f"{last} exists already: pass --resume to go on from it, or choose another --output.")
-    if resume and not last:
-        raise FileNotFoundError(f"There is no checkpoint in {output} to resume from: leave out --resume.")
+    last = _last_checkpoint(output, resume)
+    if last:
+        _check_resumable(recipe, output, last)
     base = prepare_data(recipe, data, output)
+    (output / _RECIPE).write_text(json.dumps(asdict(recipe), indent=2) + "\n", encoding="utf-8")
     prepared = load_prepared(output / PREPARED)
-    trainer = build_trainer(recipe, base, prepared, output)
-    trainer.train(resume_from_checkpoint=last)
+    description = {
+        "recipe": asdict(recipe),
+        "data": prepared.sources,
+        "prepared": prepared.content_hash,
+        "examples": {"training": prepared.training.num_examples, "held_out": prepared.held_out.num_examples},
+    }
+    publisher = PublishableCheckpoint(base.canonical_name, description)
     checkpoint = output / f"checkpoint-{recipe.max_steps}"
-    _write_record(checkpoint, recipe, base, prepared, trainer)
+    if last == checkpoint:
+        # It was ended between the last step and its record.
+        publisher.publish(checkpoint, TrainerState.load_from_json(str(checkpoint / _STATE)), None)
+    else:
+        trainer = build_trainer(recipe, base, prepared, output, publisher)
+        trainer.train(resume_from_checkpoint=str(last) if last else None)
     return checkpoint
+
+
+def _last_checkpoint(output: Path, resume: bool) -> Path | None:
+    found = get_last_checkpoint(str(output)) if output.is_dir() else None
+    if found and not resume:
+        raise FileExistsError(f"{found} exists already: pass --resume to go on from it, or choose another --output.")
+    if resume and not found:
+        raise FileNotFoundError(f"There is no checkpoint in {output} to resume from: leave out --resume.")
+    return Path(found) if found else None
+
+
+def _check_resumable(recipe: Recipe, output: Path, last: Path) -> None:
+    """Raises an error if nothing is left to do, or if the steps so far were another recipe's."""
+    steps = int(last.name.rpartition("-")[2])
+    if steps > recipe.max_steps or (steps == recipe.max_steps and (last / TRAINING_RECORD).exists()):
+        raise FileExistsError(f"{last} has its {steps} steps already: raise --max-steps to train on from it.")
+    if differences := recipe.differences(read_json_object(output / _RECIPE), ("max_steps",)):
+        raise ValueError(f"{output} was begun with another recipe ({differences}): resume with the same options.")
 
 
 def prepare_data(recipe: Recipe, data: Path | None, output: Path) -> BaseModel:
@@ -54,42 +81,23 @@ def prepare_data(recipe: Recipe, data: Path | None, output: Path) -> BaseModel:
 
     Raises:
         FileNotFoundError: the data is needed and missing.
-        ValueError: `output` holds the data of another recipe.
+        ValueError: `output` holds the data of another recipe or of other files.
     """
     base = resolve_base_model(recipe.base_model)
-    if not is_prepared(output / PREPARED, recipe):
+    if not is_prepared(output / PREPARED, recipe, data):
         if data is None:
             raise FileNotFoundError(f"{output} holds no prepared data: pass --data, the folder of {SPIDER_FILE}.")
         prepare(output / PREPARED, recipe, data, AutoTokenizer.from_pretrained(base.source))
     return base
 
 
-def _write_record(checkpoint: Path, recipe: Recipe, base: BaseModel, data: PreparedData, trainer: Trainer) -> None:
-    history = trainer.state.log_history
-    record = {
-        "recipe": asdict(recipe),
-        "base_model": base.canonical_name,
-        "data": data.hashes,
-        "examples": {"training": data.training.num_examples, "held_out": data.held_out.num_examples},
-        "versions": {name: version(name) for name in ("torch", "transformers", "peft")},
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or "CPU",
-        "train_runtime_s": next((entry["train_runtime"] for entry in history if "train_runtime" in entry), None),
-        "loss": {entry["step"]: round(entry["loss"], 4) for entry in history if "loss" in entry},
-        "held_out_loss": {entry["step"]: round(entry["eval_loss"], 4) for entry in history if "eval_loss" in entry},
-        "held_out_accuracy": {
-            entry["step"]: round(entry["eval_execution_accuracy"], 4)
-            for entry in history
-            if "eval_execution_accuracy" in entry
-        },
-    }
-    (checkpoint / TRAINING_RECORD).write_text(json.dumps(record, indent=2) + "\n")
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code: 0 trained, 2 bad usage."""
     parser = argparse.ArgumentParser(prog="python -m text_to_sql.train", description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--data", type=Path, help=f"folder of {SPIDER_FILE} and {WIKISQL_FILE}; not read if --output holds {PREPARED}/"
+        "--data",
+        type=Path,
+        help=f"folder of {SPIDER_FILE} and {WIKISQL_FILE}; not needed if --output holds {PREPARED}/",
     )
     parser.add_argument("--output", type=Path, required=True, help=f"folder that gets {PREPARED}/ and checkpoint-N/")
     parser.add_argument(
@@ -108,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"Data prepared in {output / PREPARED}")
             return 0
         checkpoint = train(Recipe(**options), data, output, resume=resume)
-    except (ValueError, FileNotFoundError, FileExistsError) as error:
+    except (InferenceError, ValueError, FileNotFoundError, FileExistsError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     print(f"Adapter saved in {checkpoint}")

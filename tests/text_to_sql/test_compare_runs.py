@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from text_to_sql.bundled_adapter import BUNDLED_ADAPTER
 from text_to_sql.training.compare_runs import main
 
 
@@ -15,6 +14,7 @@ def write_run(folder: Path, steps: int, accuracy: dict[str, float], **recipe: An
     checkpoint.mkdir(parents=True)
     record = {
         "recipe": {"max_steps": steps, "rank": 64, "learning_rate": 3e-3, **recipe},
+        "prepared": "0a1b2c3d4e",
         "examples": {"training": 54_172, "held_out": 512},
         "device": "a GPU",
         "train_runtime_s": 80.4,
@@ -38,17 +38,30 @@ def test_runs_are_listed_by_accuracy_with_what_differs(tmp_path: Path, capsys: p
     assert main([str(one), str(two / "checkpoint-100"), "--record", str(file)]) == 0
     header, _, first, second = map(cells, capsys.readouterr().out.splitlines())
     assert header == [
-        *("run", "rank", "pack_size", "examples", "seconds", "loss", "held-out loss", "held-out accuracy"),
+        *("run", "rank", "pack_size", "data", "examples", "seconds", "loss", "held-out loss", "held-out accuracy"),
     ]
-    assert first == ["checkpoint-100", "128", "8", "54,172", "80", "0.125", "0.200", "37.5 %"]
-    assert second == ["one", "64", "–", "54,172", "80", "0.125", "0.200", "25.0 %"]
+    assert first == ["two/checkpoint-100", "128", "8", "0a1b2c3d", "54,172", "80", "0.125", "0.200", "37.5 %"]
+    assert second == ["one", "64", "–", "0a1b2c3d", "54,172", "80", "0.125", "0.200", "25.0 %"]
     runs = json.loads(file.read_text())["runs"]
     assert [run["held_out_accuracy"] for run in runs] == [0.25, 0.375]
     assert runs[0]["recipe"]["max_steps"] == 100
 
 
-def test_a_run_without_accuracy_and_one_that_has_not_ended(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([str(BUNDLED_ADAPTER)]) == 0
-    assert cells(capsys.readouterr().out.splitlines()[-1])[0] == "checkpoint-100"
+def test_what_is_not_known_is_shown_as_such_and_comes_last(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bare = write_run(tmp_path / "bare", 100, {}, seed=1)
+    file = bare / "checkpoint-100" / "training_record.json"
+    record = json.loads(file.read_text()) | {"held_out_loss": {}, "resumed_from_step": 50}
+    del record["prepared"]
+    file.write_text(json.dumps(record))
+    assert main([str(bare), str(write_run(tmp_path / "other", 100, {}))]) == 0
+    _, _, first, second = map(cells, capsys.readouterr().out.splitlines())
+    assert first == ["other", "–", "0a1b2c3d", "54,172", "80", "0.125", "0.200", "–"]
+    assert second == ["bare", "1", "–", "54,172", "–", "0.125", "–", "–"]
+
+
+def test_a_run_that_has_not_ended_and_a_broken_record(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path)]) == 2
     assert "holds no training_record.json: it is written when training has ended." in capsys.readouterr().err
+    (tmp_path / "training_record.json").write_text('{"recipe": {"max_steps": 1}}')
+    assert main([str(tmp_path)]) == 2
+    assert "error: a training_record.json has no 'examples': it is not of this version." in capsys.readouterr().err

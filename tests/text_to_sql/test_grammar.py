@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
 from inference.bundled_model import bundled_model_path
-from text_to_sql.generator.generate import generate, split_domains
+from text_to_sql.generator.generate import fixed_domains, generate, split_domains
 from text_to_sql.grammar import MOST_SOURCES, sql_grammar
 from text_to_sql.schema import Schema, parse_schema
 
@@ -56,6 +56,13 @@ JOIN = 'FROM Author JOIN "old book" ON Author.Author_ID = "old book".Author_ID'
         "SELECT sale.price FROM sale WHERE NOT sale.price IS NULL",
         "SELECT sale.price, sale.Book_ID FROM sale INTERSECT SELECT sale.price, sale.Book_ID FROM sale",
         "SELECT sale.price FROM sale WHERE sale.price = (SELECT sale.price FROM sale ORDER BY sale.price DESC LIMIT 1)",
+        "SELECT sale.price FROM sale ORDER BY sale.price LIMIT 1 OFFSET 2",
+        "SELECT AVG(number) FROM (SELECT COUNT(*) AS number FROM sale GROUP BY sale.Book_ID)",
+        "SELECT MAX(sale.price) - MIN(sale.price), SUM(sale.price * sale.Book_ID) FROM sale",
+        "SELECT 100.0 * COUNT(*) / (SELECT COUNT(*) FROM sale) FROM sale WHERE sale.price > sale.Book_ID",
+        "SELECT sale.price FROM sale WHERE NOT (sale.price = 1 AND sale.Book_ID = 2)",
+        "SELECT sale.price FROM sale WHERE (sale.price = 3 OR sale.price = 4) AND sale.Book_ID > 5",
+        "SELECT sale.Book_ID FROM sale GROUP BY sale.Book_ID HAVING COUNT(*) > 2 AND AVG(sale.price) < 9",
     ],
 )
 def test_canonical_queries_are_allowed(sql: str) -> None:
@@ -82,6 +89,9 @@ def test_canonical_queries_are_allowed(sql: str) -> None:
         "SELECT sale.price FROM sale WHERE sale.price IN (SELECT sale.price, sale.sale_id FROM sale)",
         "SELECT sale.price FROM sale WHERE sale.price IN (SELECT * FROM sale)",
         f"SELECT Author.Name FROM Author WHERE Author.Name = '{'x' * 61}'",
+        "SELECT Author.Name FROM Author OFFSET 1",
+        "SELECT number FROM (SELECT COUNT(*) AS number FROM sale GROUP BY sale.Book_ID)",
+        "SELECT sale.price FROM sale WHERE sale.price > Author.Author_ID",
     ],
 )
 def test_everything_else_is_not(sql: str) -> None:
@@ -92,7 +102,7 @@ def test_everything_else_is_not(sql: str) -> None:
 @settings(max_examples=15, deadline=None)
 def test_generated_questions_have_answers_within_it(seed: int) -> None:
     domains = [domain for part in split_domains() for domain in part]
-    [examples] = generate(1, domains, seed)
+    [examples] = generate(1, [*domains, *fixed_domains() * 5], seed)
     for example in examples:
         assert allows(example.schema, example.sql), example.sql
 

@@ -13,6 +13,7 @@ from inference.adapter import read_adapter
 from inference.bundled_model import bundled_model_path
 from text_to_sql import train
 from text_to_sql.data.files import SPIDER_FILE, WIKISQL_FILE
+from text_to_sql.training import trainer
 from text_to_sql.training.collection import collect_packs
 from text_to_sql.training.encoding import encode_packs
 from text_to_sql.training.prepared import load_prepared
@@ -72,32 +73,46 @@ def test_a_recipe_without_data_is_refused() -> None:
         Recipe(spider_passes=0, wikisql_examples=0, generated_examples=0, bookshop_examples=0)
 
 
-def test_two_steps_save_a_checkpoint_and_a_third_goes_on_from_it(
-    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_resumed_run_ends_as_one_that_was_not_stopped(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    arguments = ["--data", str(data), "--output", str(tmp_path / "run"), *TINY]
-    assert train.main([*arguments, "--max-steps", "2"]) == 0
-    checkpoint = tmp_path / "run" / "checkpoint-2"
+    def command(folder: str, steps: int, *options: str) -> list[str]:
+        return ["--data", str(data), "--output", str(tmp_path / folder), *TINY, "--max-steps", str(steps), *options]
+
+    # Ten packs are five steps an epoch; the rate must not depend on the number of steps that were planned.
+    monkeypatch.setattr(trainer, "SCHEDULE", "constant")
+    assert train.main(command("whole", 7)) == 0
+    assert train.main(command("stopped", 3)) == 0
+    checkpoint = tmp_path / "stopped" / "checkpoint-3"
     adapter = read_adapter(checkpoint)
     assert (adapter.rank, adapter.base_name) == (64, "HuggingFaceTB/SmolLM2-135M-Instruct")
     assert not adapter.changes_nothing
     assert {str(tensor.dtype) for tensor in load_file(checkpoint / "adapter_model.safetensors").values()} == {
         "torch.float16"
     }
-    record = json.loads((checkpoint / "training_record.json").read_text())
-    assert list(record["loss"]) == ["1", "2"]
-    assert list(record["held_out_accuracy"]) == ["2"]
-    assert record["recipe"]["max_steps"] == 2
-    assert set(record["data"]) == {SPIDER_FILE, WIKISQL_FILE}
+    capsys.readouterr()
+    assert train.main(command("stopped", 7)) == 2
+    assert "checkpoint-3 exists already: pass --resume to go on from it" in capsys.readouterr().err
+    assert train.main(command("stopped", 3, "--resume")) == 2
+    assert "checkpoint-3 has its 3 steps already: raise --max-steps" in capsys.readouterr().err
+    assert train.main(command("stopped", 7, "--resume", "--learning-rate", "0.001")) == 2
+    assert "was begun with another recipe (learning_rate 0.003, not 0.001): resume" in capsys.readouterr().err
+    assert train.main(command("stopped", 7, "--resume")) == 0
 
-    assert train.main([*arguments, "--max-steps", "3"]) == 2
-    assert "checkpoint-2 exists already: pass --resume to go on from it" in capsys.readouterr().err
-    assert train.main([*arguments, "--max-steps", "3", "--resume"]) == 0
-    assert list(json.loads((tmp_path / "run" / "checkpoint-3" / "training_record.json").read_text())["loss"]) == [
-        "1",
-        "2",
-        "3",
-    ]
+    whole, resumed = (
+        json.loads((tmp_path / folder / "checkpoint-7" / "training_record.json").read_text())
+        for folder in ("whole", "stopped")
+    )
+    assert list(whole["loss"]) == [str(step) for step in range(1, 8)]
+    assert list(resumed["loss"].values()) == pytest.approx(list(whole["loss"].values()), abs=2e-3)
+    assert (whole["resumed_from_step"], resumed["resumed_from_step"]) == (None, 3)
+    assert (list(whole["held_out_accuracy"]), set(whole["data"])) == (["7"], {SPIDER_FILE, WIKISQL_FILE})
+
+    # A process that is killed before the record is written leaves a checkpoint that only needs one.
+    (tmp_path / "whole" / "checkpoint-7" / "training_record.json").unlink()
+    assert train.main(command("whole", 7, "--resume")) == 0
+    again = json.loads((tmp_path / "whole" / "checkpoint-7" / "training_record.json").read_text())
+    assert again == whole | {"train_runtime_s": None}
 
 
 def test_data_is_prepared_once_and_only_for_its_recipe(
@@ -128,11 +143,53 @@ def test_data_is_prepared_once_and_only_for_its_recipe(
     assert train.main(arguments) == 0
     record = json.loads((output / "checkpoint-1" / "training_record.json").read_text())
     assert record["examples"] == {"training": prepared.training.num_examples, "held_out": 2}
+    assert record["prepared"] == prepared.content_hash
+
+
+def test_the_loss_of_a_step_does_not_depend_on_its_micro_batches(data: Path, tmp_path: Path) -> None:
+    losses = []
+    for count in ("1", "2", "4"):
+        output = tmp_path / count
+        sizes = ["--batch-size", "4", "--micro-batches", count, "--max-steps", "2", "--validation-questions", "0"]
+        assert train.main(["--data", str(data), "--output", str(output), *TINY, *sizes]) == 0
+        losses.append(json.loads((output / "checkpoint-2" / "training_record.json").read_text())["loss"])
+    assert losses[1] == pytest.approx(losses[0], abs=5e-4)
+    assert losses[2] == pytest.approx(losses[0], abs=5e-4)
+
+
+def test_data_of_another_recipe_or_other_files_is_refused(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--output", str(tmp_path / "run"), "--data", str(data), "--prepare-only", *TINY]
+    assert train.main(arguments) == 0
+    assert train.main([*arguments, "--learning-rate", "0.001"]) == 0
     capsys.readouterr()
-    assert train.main([*arguments, "--resume", "--seed", "7"]) == 2
+    assert train.main([*arguments, "--seed", "7"]) == 2
     assert "was prepared for another recipe (seed 42, not 7): delete it, or choose another --output." in (
         capsys.readouterr().err
     )
+    with gzip.open(data / SPIDER_FILE, "at") as file:
+        file.write("\n")
+    assert train.main(arguments) == 2
+    assert f"was prepared for another recipe (other files than those in {data}): delete it" in capsys.readouterr().err
+
+
+def test_each_recipe_is_judged_by_the_same_questions(data: Path, tmp_path: Path) -> None:
+    cases = []
+    for number, options in enumerate(([], ["--mistakes", "0.5", "--pack-size", "1", "--seed", "7"])):
+        output = tmp_path / str(number)
+        arguments = ["--output", str(output), "--data", str(data), "--prepare-only", *TINY, "--held-out-examples", "9"]
+        assert train.main([*arguments, *options]) == 0
+        cases.append((output / train.PREPARED / "validation" / "cases.jsonl").read_text())
+    assert cases[0] == cases[1]
+    assert cases[0].count("\n") == 9
+
+
+def test_wikisql_is_not_asked_for_by_a_recipe_without_it(data: Path, tmp_path: Path) -> None:
+    (data / WIKISQL_FILE).unlink()
+    arguments = ["--data", str(data), "--output", str(tmp_path / "run"), "--prepare-only", *TINY]
+    assert train.main(arguments) == 2
+    assert train.main([*arguments, "--wikisql-examples", "0"]) == 0
 
 
 def test_missing_data_and_nothing_to_resume_are_explained(
@@ -142,5 +199,7 @@ def test_missing_data_and_nothing_to_resume_are_explained(
     assert "spider_train.jsonl.gz is missing: pass the folder" in capsys.readouterr().err
     assert train.main(["--data", str(data), "--output", str(tmp_path / "run"), "--resume"]) == 2
     assert "There is no checkpoint in" in capsys.readouterr().err
+    assert train.main(["--data", str(data), "--output", str(tmp_path / "run"), "--base-model", "nowhere"]) == 2
+    assert "There is no base model 'nowhere'" in capsys.readouterr().err
     assert train.main(["--output", str(tmp_path / "run")]) == 2
     assert "holds no prepared data: pass --data, the folder of spider_train.jsonl.gz." in capsys.readouterr().err

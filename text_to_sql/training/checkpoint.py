@@ -1,7 +1,11 @@
-"""Makes the trainer's last checkpoint fit to publish."""
+"""Makes the trainer's last checkpoint fit to publish, with a record of how it came about."""
 
 import json
 import os
+import platform
+import time
+from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,26 +18,70 @@ _WEIGHTS = "adapter_model.safetensors"
 
 
 class PublishableCheckpoint(TrainerCallback):
-    """Stores the adapter of the last step in 16 bits, half the size (39 MB at rank 64), under its base's public name.
+    """Publishes the checkpoint of the last step as soon as it is saved.
 
-    While it trains, peft records the folder that the base was loaded from, which means nothing on another machine.
-    Earlier checkpoints stay in float32, so that a resumed run does not lose precision. float16 and not bfloat16:
-    adapter weights lie far inside its range, and it keeps three more bits.
+    Its adapter is stored in 16 bits, half the size (39 MB at rank 64), under its base's public name: while it trains,
+    peft records the folder that the base was loaded from, which means nothing on another machine. Earlier checkpoints
+    stay in float32, so that a resumed run does not lose precision.
+
+    Args:
+        base_name: of the base model, as others know it.
+        description: what the record says of recipe and data.
     """
 
-    def __init__(self, base_name: str) -> None:
-        self._base_name = base_name
+    def __init__(self, base_name: str, description: Mapping[str, Any]) -> None:
+        self._base_name, self._description = base_name, description
+        self._begin, self._first_step = time.perf_counter(), 0
 
-    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Remembers where and when this part of the training began."""
+        self._begin, self._first_step = time.perf_counter(), state.global_step
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Rewrites what the trainer has just saved, if it was the last step."""
         if state.global_step >= state.max_steps:
-            checkpoint = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-            store_in_float16(checkpoint)
-            name_base_model(checkpoint, self._base_name)
+            seconds = round(time.perf_counter() - self._begin, 1)
+            self.publish(Path(args.output_dir) / f"checkpoint-{state.global_step}", state, seconds)
+
+    def publish(self, checkpoint: Path, state: TrainerState, seconds: float | None) -> None:
+        """Makes a checkpoint fit to publish; does no harm where that was done already.
+
+        Args:
+            checkpoint: folder that the trainer saved.
+            state: of the trainer when it did.
+            seconds: that training took; None if unknown.
+        """
+        store_in_float16(checkpoint)
+        name_base_model(checkpoint, self._base_name)
+        record = {
+            **self._description,
+            "base_model": self._base_name,
+            "versions": {name: version(name) for name in ("torch", "transformers", "peft")},
+            "device": torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or "CPU",
+            "train_runtime_s": seconds,
+            "resumed_from_step": self._first_step or None,
+            "loss": _logged(state, "loss"),
+            "held_out_loss": _logged(state, "eval_loss"),
+            "held_out_accuracy": _logged(state, "eval_execution_accuracy"),
+        }
+        _write_atomically(checkpoint / TRAINING_RECORD, record)
+
+
+def _logged(state: TrainerState, what: str) -> dict[int, float]:
+    """Returns a logged figure by step."""
+    return {entry["step"]: round(entry[what], 4) for entry in state.log_history if what in entry}
+
+
+def _write_atomically(file: Path, content: Mapping[str, Any]) -> None:
+    temporary = file.with_name(f"{file.name}.partial")
+    temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    os.replace(temporary, file)
 
 
 def store_in_float16(checkpoint: Path) -> None:
     """Rewrites the adapter's weights in float16, atomically.
+
+    Not in bfloat16: adapter weights lie far inside the range of float16, which keeps three more bits.
 
     Raises:
         ValueError: a weight is too large for float16 (65,504).
@@ -48,7 +96,6 @@ def store_in_float16(checkpoint: Path) -> None:
 
 
 def name_base_model(checkpoint: Path, name: str) -> None:
-    """Writes the base model's name into `adapter_config.json`."""
+    """Writes the base model's name into `adapter_config.json`, atomically."""
     file = checkpoint / "adapter_config.json"
-    config = json.loads(file.read_text())
-    file.write_text(json.dumps(config | {"base_model_name_or_path": name}, indent=2) + "\n")
+    _write_atomically(file, json.loads(file.read_text(encoding="utf-8")) | {"base_model_name_or_path": name})

@@ -41,7 +41,8 @@ def collect_packs(data: Path, recipe: Recipe) -> tuple[list[Pack], list[Pack]]:
     if leaked := leaked_databases((example for pack in packs for example in pack), held_out):
         raise ValueError(f"held-out databases are among those to train on: {', '.join(leaked)}")
     shown = [[_now_and_then_mistaken(example, recipe, rng) for example in vary(pack, rng)] for pack in packs]
-    return shown, packs_by_database(held_out, recipe.pack_size, rng)
+    # Every recipe is judged by the same questions, in the same order.
+    return shown, packs_by_database(held_out, recipe.pack_size, random.Random(SPLIT_SEED))
 
 
 def _now_and_then_mistaken(example: Example, recipe: Recipe, rng: random.Random) -> Example:

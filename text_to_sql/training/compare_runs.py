@@ -1,13 +1,14 @@
 """Shows training runs side by side: `python -m text_to_sql.training.compare_runs RUN…`.
 
 A run is a folder that `text_to_sql.train` wrote, or one of its checkpoints. The table has what differs between the
-recipes, the loss, and the execution accuracy on held-out questions; `--record` writes it as JSON, for the model card.
+recipes, the data's hash, the loss, and the execution accuracy on held-out questions; `--record` writes it as JSON.
 """
 
 import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +44,16 @@ def summary(name: str, record: Record) -> dict[str, Any]:
         "recipe": record["recipe"],
         "examples": record["examples"]["training"],
         "device": record["device"],
-        "seconds": record["train_runtime_s"],
+        "data": record.get("prepared", "")[:8],
+        "seconds": None if record.get("resumed_from_step") else record["train_runtime_s"],
         "loss": _last(record["loss"]),
         "held_out_loss": _last(record["held_out_loss"]),
         "held_out_accuracy": _last(record.get("held_out_accuracy", {})),
     }
+
+
+def _name(folder: Path) -> str:
+    return f"{folder.parent.name}/{folder.name}" if folder.name.startswith("checkpoint-") else folder.name
 
 
 def _last(figures: Mapping[str, float]) -> float | None:
@@ -57,12 +63,13 @@ def _last(figures: Mapping[str, float]) -> float | None:
 def runs_table(runs: Sequence[Mapping[str, Any]]) -> str:
     """Returns a table in Markdown, the most accurate run first."""
     fields = _differing_fields([run["recipe"] for run in runs])
-    header = ["run", *fields, "examples", "seconds", "loss", "held-out loss", "held-out accuracy"]
-    ordered = sorted(runs, key=lambda run: (-(run["held_out_accuracy"] or 0), run["held_out_loss"] or 0))
+    header = ["run", *fields, "data", "examples", "seconds", "loss", "held-out loss", "held-out accuracy"]
+    ordered = sorted(runs, key=lambda run: (-(run["held_out_accuracy"] or 0), run["held_out_loss"] or inf))
     rows = [
         [
             run["name"],
             *(run["recipe"].get(field, "–") for field in fields),
+            run["data"] or "–",
             f"{run['examples']:,}",
             _number(run["seconds"], 0),
             _number(run["loss"], 3),
@@ -93,11 +100,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--record", type=Path, help="JSON file to write as well")
     options = parser.parse_args(arguments)
     try:
-        runs = [summary(folder.resolve().name, find_record(folder)) for folder in options.runs]
+        runs = [summary(_name(folder.resolve()), find_record(folder)) for folder in options.runs]
         if options.record:
             write_report(options.record, {"runs": runs})
     except OSError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyError as error:
+        print(f"error: a {TRAINING_RECORD} has no {error}: it is not of this version.", file=sys.stderr)
         return 2
     print(runs_table(runs))
     return 0

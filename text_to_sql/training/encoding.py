@@ -194,7 +194,7 @@ def _parts_within(lengths: Sequence[int], size: int) -> list[range]:
 
 @dataclass(frozen=True, slots=True)
 class PadPacks:
-    """Collates packs to the longest of the batch, with the positions and the attention of separate prompts."""
+    """Collates packs to the longest of the batch, with the positions of separate prompts."""
 
     pad_token_id: int
 
@@ -202,8 +202,7 @@ class PadPacks:
         """Returns the batch.
 
         Returns:
-            `input_ids`, `position_ids` and `labels`, each (rows, longest), and `attention_mask`, which is True where a
-            token (third dimension) sees another (fourth): (rows, 1, longest, longest).
+            `input_ids`, `position_ids`, `labels` and `segments`, each (rows, longest); see `visibility`.
         """
         shape = (len(rows), max(map(len, rows)))
         ids = torch.full(shape, self.pad_token_id)
@@ -213,12 +212,7 @@ class PadPacks:
         segments = torch.full(shape, -1)
         for row, one in enumerate(rows):
             _fill(one, ids[row], labels[row], positions[row], segments[row])
-        return {
-            "input_ids": ids,
-            "position_ids": positions,
-            "labels": labels,
-            "attention_mask": _visibility(segments),
-        }
+        return {"input_ids": ids, "position_ids": positions, "labels": labels, "segments": segments}
 
 
 _PREFIX = 0
@@ -241,10 +235,17 @@ def _fill(
         start = end
 
 
-def _visibility(segments: torch.Tensor) -> torch.Tensor:
-    """Returns which token sees which: those before it, of the prefix or of its own segment."""
+def visibility(segments: torch.Tensor) -> torch.Tensor:
+    """Returns which token sees which: those before it, of the prefix or of its own segment.
+
+    Args:
+        segments: (rows, tokens), 0 for the prefix, 1, 2, … for each question, -1 for padding.
+
+    Returns:
+        True where a token (third dimension) sees another (fourth): (rows, 1, tokens, tokens).
+    """
     length = segments.shape[1]
-    causal = torch.ones(length, length, dtype=torch.bool).tril()
+    causal = torch.ones(length, length, dtype=torch.bool, device=segments.device).tril()
     own = segments[:, :, None] == segments[:, None, :]
     prefix = (segments == _PREFIX)[:, None, :]
     return ((own | prefix) & causal)[:, None]

@@ -1,8 +1,18 @@
 """Everything that decides what is learnt."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from inference.bundled_model import BUNDLED_MODEL
+
+# All else decides the examples.
+TRAINING_ONLY = frozenset(
+    {
+        *("max_steps", "rank", "alpha", "dropout", "learning_rate", "weight_decay", "warmup_steps"),
+        *("batch_size", "micro_batches"),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +75,11 @@ class Recipe:
             raise ValueError(
                 "spider_passes, wikisql_examples, generated_examples and bookshop_examples are all 0: there is no data"
             )
+
+    def differences(self, earlier: Mapping[str, Any], ignored: Collection[str]) -> str:
+        """Returns what an earlier recipe has otherwise, as `seed 7, not 42`; empty if nothing."""
+        return ", ".join(
+            f"{name} {earlier.get(name)!r}, not {value!r}"
+            for name, value in asdict(self).items()
+            if name not in ignored and earlier.get(name) != value
+        )

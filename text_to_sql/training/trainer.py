@@ -10,11 +10,14 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainingA
 
 from inference.base_model import BaseModel
 from text_to_sql.training.checkpoint import PublishableCheckpoint
-from text_to_sql.training.encoding import IGNORED_LABEL, MicroBatches, PadPacks
+from text_to_sql.training.encoding import IGNORED_LABEL, MicroBatches, PadPacks, visibility
 from text_to_sql.training.prepared import PreparedData
 from text_to_sql.training.recipe import Recipe
 from text_to_sql.training.validation import ExecutionAccuracy
 
+# Rows, the same for all recipes: the validation loss is a mean of the batches' means.
+_EVALUATION_BATCH = 16
+SCHEDULE = "cosine"
 ALL_LINEAR_LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
@@ -29,8 +32,14 @@ class SQLTrainer(Trainer):
         count = self.args.gradient_accumulation_steps
         step_size = self.args.per_device_train_batch_size * count
         sampler = MicroBatches(self.train_dataset.lengths(), step_size, count, self.args.seed)
-        loader = DataLoader(self.train_dataset, batch_sampler=sampler, collate_fn=self.data_collator)
-        return self.accelerator.prepare(loader)
+        return self.accelerator.prepare(
+            DataLoader(
+                self.train_dataset,
+                batch_sampler=sampler,
+                collate_fn=self.data_collator,
+                pin_memory=self.args.dataloader_pin_memory,
+            )
+        )
 
     def compute_loss(
         self,
@@ -41,8 +50,8 @@ class SQLTrainer(Trainer):
     ) -> Any:
         """Returns the cross entropy of SQL and end tokens, in nats a token of the whole optimizer step."""
         base = self.accelerator.unwrap_model(model).get_base_model()
-        labels = inputs.pop("labels")
-        hidden = base.get_decoder()(**inputs, use_cache=False).last_hidden_state
+        labels, segments = inputs.pop("labels"), inputs.pop("segments")
+        hidden = base.get_decoder()(**inputs, attention_mask=visibility(segments), use_cache=False).last_hidden_state
         targets = labels[:, 1:]
         learnt = targets != IGNORED_LABEL
         logits = base.get_output_embeddings()(hidden[:, :-1][learnt]).float()
@@ -51,7 +60,9 @@ class SQLTrainer(Trainer):
         return (loss, {"loss": loss}) if return_outputs else loss
 
 
-def build_trainer(recipe: Recipe, base: BaseModel, data: PreparedData, output: Path) -> SQLTrainer:
+def build_trainer(
+    recipe: Recipe, base: BaseModel, data: PreparedData, output: Path, publisher: PublishableCheckpoint
+) -> SQLTrainer:
     """Returns a Trainer over the adapted model, ready to train."""
     set_seed(recipe.seed)
     tokenizer = AutoTokenizer.from_pretrained(base.source)
@@ -66,7 +77,7 @@ def build_trainer(recipe: Recipe, base: BaseModel, data: PreparedData, output: P
         eval_dataset=data.held_out,
         data_collator=PadPacks(tokenizer.pad_token_id),
         processing_class=tokenizer,
-        callbacks=[PublishableCheckpoint(base.canonical_name), ExecutionAccuracy(tokenizer, data.validation)],
+        callbacks=[publisher, ExecutionAccuracy(tokenizer, data.validation)],
     )
 
 
@@ -97,10 +108,11 @@ def _training_arguments(recipe: Recipe, output: Path) -> TrainingArguments:
         max_steps=recipe.max_steps,
         learning_rate=recipe.learning_rate,
         weight_decay=recipe.weight_decay,
-        lr_scheduler_type="cosine",
+        lr_scheduler_type=SCHEDULE,
         warmup_steps=recipe.warmup_steps,
+        # On average: `MicroBatches` decides which rows are computed together.
         per_device_train_batch_size=recipe.batch_size // recipe.micro_batches,
-        per_device_eval_batch_size=recipe.batch_size // recipe.micro_batches,
+        per_device_eval_batch_size=_EVALUATION_BATCH,
         gradient_accumulation_steps=recipe.micro_batches,
         bf16=on_gpu,
         use_cpu=not on_gpu,
