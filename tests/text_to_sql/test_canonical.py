@@ -25,6 +25,10 @@ JOIN = "FROM Book JOIN Author ON Book.Author_ID = Author.Author_ID"
 CASES = [
     ("SELECT title FROM book", "SELECT Book.Title FROM Book"),
     ("SELECT b.title FROM BOOK AS b ORDER BY B.PRICE", "SELECT Book.Title FROM Book ORDER BY Book.Price"),
+    (
+        "SELECT title FROM book ORDER BY price ASC, title DESC",
+        "SELECT Book.Title FROM Book ORDER BY Book.Price, Book.Title DESC",
+    ),
     ("select T1.Title from Book as T1 where T1.Price>3", "SELECT Book.Title FROM Book WHERE Book.Price > 3"),
     (
         "SELECT T2.Title, T1.Name FROM Author AS T1 JOIN Book AS T2 ON T1.Author_ID = T2.Author_ID",

@@ -1,9 +1,9 @@
 """One spelling for every gold query, so that a small model has one thing to learn and a grammar one thing to allow.
 
 Beyond what sqlglot unifies: each column has its table's name in front, no table has an alias but where it occurs
-twice, joins follow the columns of SELECT, and plain columns stand before aggregates. The table's name says where a
-column comes from at the moment when the model writes it, in the words of the prompt; of an alias, or of no name at all,
-it would have to know a clause that it has not written yet.
+twice, joins follow the columns of SELECT, plain columns stand before aggregates, and ASC is left out. The table's name
+says where a column comes from at the moment when the model writes it, in the words of the prompt; of an alias, or of no
+name at all, it would have to know a clause that it has not written yet.
 """
 
 from collections.abc import Iterator, Mapping
@@ -39,6 +39,9 @@ def canonical_sql(sql: str, schema: Schema) -> str:
         _order_columns(scope.expression, tree)
         _order_joins(scope.expression)
         _group_by_selected_table(scope.expression)
+    for ordered in tree.find_all(exp.Ordered):
+        # Ascending is what SQL takes where nothing stands.
+        ordered.set("desc", ordered.args.get("desc") or None)
     return tree.sql(dialect="sqlite")
 
 
