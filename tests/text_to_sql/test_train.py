@@ -6,8 +6,9 @@ import lzma
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors.torch import load_file
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from inference.adapter import read_adapter
 from inference.bundled_model import bundled_model_path
@@ -53,6 +54,27 @@ def data(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A model of a hundredth of the bundled one's size, with its tokenizer: what is trained here need not be good."""
+    folder = tmp_path_factory.mktemp("tiny-base")
+    config = LlamaConfig(
+        vocab_size=49_152,
+        hidden_size=16,
+        intermediate_size=24,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        tie_word_embeddings=True,
+        pad_token_id=2,
+        eos_token_id=2,
+    )
+    torch.manual_seed(0)
+    LlamaForCausalLM(config).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(bundled_model_path()).save_pretrained(folder)
+    return str(folder)
+
+
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
@@ -74,22 +96,16 @@ def test_a_recipe_without_data_is_refused() -> None:
 
 
 def test_a_resumed_run_ends_as_one_that_was_not_stopped(
-    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    data: Path, tmp_path: Path, tiny_base: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def command(folder: str, steps: int, *options: str) -> list[str]:
-        return ["--data", str(data), "--output", str(tmp_path / folder), *TINY, "--max-steps", str(steps), *options]
+        place = ["--data", str(data), "--output", str(tmp_path / folder), "--base-model", tiny_base]
+        return [*place, *TINY, "--max-steps", str(steps), *options]
 
     # Ten packs are five steps an epoch; the rate must not depend on the number of steps that were planned.
     monkeypatch.setattr(trainer, "SCHEDULE", "constant")
     assert train.main(command("whole", 7)) == 0
     assert train.main(command("stopped", 3)) == 0
-    checkpoint = tmp_path / "stopped" / "checkpoint-3"
-    adapter = read_adapter(checkpoint)
-    assert (adapter.rank, adapter.base_name) == (64, "HuggingFaceTB/SmolLM2-135M-Instruct")
-    assert not adapter.changes_nothing
-    assert {str(tensor.dtype) for tensor in load_file(checkpoint / "adapter_model.safetensors").values()} == {
-        "torch.float16"
-    }
     capsys.readouterr()
     assert train.main(command("stopped", 7)) == 2
     assert "checkpoint-3 exists already: pass --resume to go on from it" in capsys.readouterr().err
@@ -104,7 +120,7 @@ def test_a_resumed_run_ends_as_one_that_was_not_stopped(
         for folder in ("whole", "stopped")
     )
     assert list(whole["loss"]) == [str(step) for step in range(1, 8)]
-    assert list(resumed["loss"].values()) == pytest.approx(list(whole["loss"].values()), abs=2e-3)
+    assert list(resumed["loss"].values()) == pytest.approx(list(whole["loss"].values()), abs=2e-4)
     assert (whole["resumed_from_step"], resumed["resumed_from_step"]) == (None, 3)
     assert (list(whole["held_out_accuracy"]), set(whole["data"])) == (["7"], {SPIDER_FILE, WIKISQL_FILE})
 
@@ -144,14 +160,19 @@ def test_data_is_prepared_once_and_only_for_its_recipe(
     record = json.loads((output / "checkpoint-1" / "training_record.json").read_text())
     assert record["examples"] == {"training": prepared.training.num_examples, "held_out": 2}
     assert record["prepared"] == prepared.content_hash
+    adapter = read_adapter(output / "checkpoint-1")
+    assert (adapter.rank, adapter.base_name) == (64, "HuggingFaceTB/SmolLM2-135M-Instruct")
+    weights = load_file(output / "checkpoint-1" / "adapter_model.safetensors")
+    assert {str(tensor.dtype) for tensor in weights.values()} == {"torch.float16"}
 
 
-def test_the_loss_of_a_step_does_not_depend_on_its_micro_batches(data: Path, tmp_path: Path) -> None:
+def test_the_loss_of_a_step_does_not_depend_on_its_micro_batches(data: Path, tmp_path: Path, tiny_base: str) -> None:
     losses = []
     for count in ("1", "2", "4"):
         output = tmp_path / count
-        sizes = ["--batch-size", "4", "--micro-batches", count, "--max-steps", "2", "--validation-questions", "0"]
-        assert train.main(["--data", str(data), "--output", str(output), *TINY, *sizes]) == 0
+        sizes = ["--batch-size", "4", "--micro-batches", count, "--max-steps", "2"]
+        place = ["--data", str(data), "--output", str(output), "--base-model", tiny_base]
+        assert train.main([*place, *TINY, *sizes]) == 0
         losses.append(json.loads((output / "checkpoint-2" / "training_record.json").read_text())["loss"])
     assert losses[1] == pytest.approx(losses[0], abs=5e-4)
     assert losses[2] == pytest.approx(losses[0], abs=5e-4)

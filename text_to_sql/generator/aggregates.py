@@ -1,11 +1,14 @@
 """Numbers over rows that are told by several conditions: an average, a sum, a spread, the sum of a product."""
 
-from text_to_sql.generator.database import DrawnColumn, DrawnDatabase, DrawnTable
+from text_to_sql.generator.composed import varies
+from text_to_sql.generator.database import DrawnColumn, DrawnDatabase
 from text_to_sql.generator.rows import Rows, draw_rows
 from text_to_sql.generator.single_table import Pattern, aggregate_words, draw_table
-from text_to_sql.generator.wording import Question, Wording, capital, in_plural
+from text_to_sql.generator.wording import Question, Wording, capital, in_plural, is_or_are
 
-_COUNTS = ("quantity", "copies", "units", "count", "number")
+# Columns that are worth something when multiplied: copies by their price, words of a translation by its rate.
+_COUNTS = frozenset(("quantity", "in_stock", "stock", "words"))
+_PRICES = frozenset(("price", "unit_price", "rate"))
 _NUMBER_OF = "number of "
 
 
@@ -14,8 +17,8 @@ def aggregate_of_some(database: DrawnDatabase, wording: Wording) -> Question | N
     table = draw_table(database, wording, "measure")
     if table is None:
         return None
-    rows = draw_rows(database, table, wording)
-    measures = [column for column in table.with_role("measure") if not rows.compares(column)]
+    rows = Rows(table) if wording.chance(0.4) else draw_rows(database, table, wording)
+    measures = [column for column in table.with_role("measure") if varies(rows, table, column)]
     if not measures:
         return None
     measure = wording.rng.choice(measures)
@@ -47,7 +50,7 @@ def _request(function: str, what: str, phrase: str, whom: str, wording: Wording)
     special = {
         "SUM": (
             f"What do the {in_plural(phrase)} of the {whom} add up to?",
-            f"What is the {phrase} of all {whom} together?",
+            f"What {is_or_are(phrase)} the {phrase} of all {whom} together?",
             together,
         ),
         "AVG": (
@@ -59,11 +62,12 @@ def _request(function: str, what: str, phrase: str, whom: str, wording: Wording)
     return wording.pick(*special) if special and wording.chance(0.4) else wording.ask(what, whom, one=True)
 
 
-def product_of(table: DrawnTable) -> tuple[str, str] | None:
-    """Returns `quantity times unit price` in words and in SQL, if a table has columns of both kinds."""
-    measures = table.with_role("measure")
+def product_of(rows: Rows) -> tuple[str, str] | None:
+    """Returns `quantity times unit price` in words and in SQL, if rows have columns of both kinds."""
+    table = rows.table
+    measures = [one for one in table.with_role("measure") if varies(rows, table, one)]
     counts = [one for one in measures if one.words.name in _COUNTS]
-    prices = [one for one in measures if "price" in one.words.name]
+    prices = [one for one in measures if one.words.name in _PRICES]
     if not counts or not prices:
         return None
     count, price = counts[0], prices[0]
@@ -72,19 +76,21 @@ def product_of(table: DrawnTable) -> tuple[str, str] | None:
 
 def sum_of_products(database: DrawnDatabase, wording: Wording) -> Question | None:
     """What some rows are worth together."""
-    tables = [table for table in database.tables if product_of(table)]
+    tables = [table for table in database.tables if product_of(Rows(table))]
     if not tables:
         return None
     table = wording.rng.choice(tables)
     rows = draw_rows(database, table, wording)
-    product, sql = product_of(table) or ("", "")
+    product = product_of(rows)
+    if product is None:
+        return None
     whom = rows.named(wording.plural(table))
     text = wording.pick(
-        f"What is the total value, {product}, of the {whom}?",
-        f"What do the {whom} add up to, counting {product}?",
-        f"What is the sum of {product} over all {whom}?",
+        f"What is the total value, {product[0]}, of the {whom}?",
+        f"What do the {whom} add up to, counting {product[0]}?",
+        f"What is the sum of {product[0]} over all {whom}?",
     )
-    return Question(text, f"SELECT SUM({sql}) {rows.sql}")
+    return Question(text, f"SELECT SUM({product[1]}) {rows.sql}")
 
 
 PATTERNS: tuple[tuple[Pattern, int], ...] = (

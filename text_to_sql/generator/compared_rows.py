@@ -1,11 +1,12 @@
 """Questions whose rows are compared with others: with one by its name, with an average, with what refers to them."""
 
-from text_to_sql.generator.conditions import apart, condition_on, draw_condition, whole_name
-from text_to_sql.generator.database import DrawnColumn, DrawnDatabase, Reference
+from text_to_sql.generator.conditions import draw_condition, whole_name
+from text_to_sql.generator.database import DrawnColumn, DrawnDatabase, DrawnTable, Reference
 from text_to_sql.generator.joined_tables import draw_reference
-from text_to_sql.generator.rows import draw_rows
+from text_to_sql.generator.rows import draw_apart, draw_positive
+from text_to_sql.generator.several_selects import parents_without
 from text_to_sql.generator.single_table import Pattern, draw_table, selected
-from text_to_sql.generator.wording import Question, Wording
+from text_to_sql.generator.wording import Condition, Question, Wording
 
 
 def beyond_another(database: DrawnDatabase, wording: Wording) -> Question | None:
@@ -29,7 +30,10 @@ def beyond_another(database: DrawnDatabase, wording: Wording) -> Question | None
         )
     if wording.chance(0.3):
         return Question(wording.ask_number(whom), f"SELECT COUNT(*) FROM {table.source} {where}")
-    columns = wording.shown(table, 2)
+    # What is the same in all rows is no question.
+    columns = wording.shown(table, 2, [table.sql(column)] if operator == "=" else ())
+    if not columns:
+        return None
     return Question(
         wording.ask(wording.listings(columns, table), whom),
         f"SELECT {selected(table, columns)} FROM {table.source} {where}",
@@ -61,22 +65,27 @@ def some_beyond_average(database: DrawnDatabase, wording: Wording) -> Question |
     if table is None:
         return None
     measure = wording.rng.choice(table.with_role("measure"))
-    rows = draw_rows(database, table, wording, (0, 1, 0))
-    if not rows.conditions or rows.joined:
+    condition = draw_condition(table, wording, measure)
+    if condition is None or _is_of_one_row(table, condition):
         return None
-    [condition], name = rows.conditions, table.sql(measure)
+    name = table.sql(measure)
     others, phrase, of_all = wording.plural(table), wording.phrase(measure), wording.chance(0.6)
     words, operator = wording.rng.choice([("above", ">"), ("higher than", ">"), ("below", "<"), ("lower than", "<")])
     average = f"the average of all {others}" if of_all else f"the average of {condition.of(others)}"
     whom = f"{condition.of(others)} with {phrase} {words} {average}"
-    inner = f"(SELECT AVG({name}) FROM {table.source}{'' if of_all else f' WHERE {condition.sql}'})"
+    inner = f"(SELECT AVG({name}) FROM {table.source}{'' if of_all else f' WHERE {condition.alone}'})"
     rest = f"FROM {table.source} WHERE {condition.sql} AND {name} {operator} {inner}"
     if wording.chance(0.3):
         return Question(wording.ask_number(whom), f"SELECT COUNT(*) {rest}")
-    columns = [one for one in wording.shown(table, 2) if one is not measure]
+    columns = [one for one in wording.shown(table, 2, condition.fixed) if one is not measure]
     if not columns:
         return None
     return Question(wording.ask(wording.listings(columns, table), whom), f"SELECT {selected(table, columns)} {rest}")
+
+
+def _is_of_one_row(table: DrawnTable, condition: Condition) -> bool:
+    """Whether a condition is on the name, which nobody lists or counts rows by."""
+    return not condition.fixed.isdisjoint(table.sql(column) for column in table.with_role("name", "key"))
 
 
 def with_and_without(database: DrawnDatabase, wording: Wording) -> Question | None:
@@ -86,40 +95,53 @@ def with_and_without(database: DrawnDatabase, wording: Wording) -> Question | No
         return None
     parent, others = reference.parent, wording.plural(reference.child)
     own = draw_condition(parent, wording) if wording.chance(0.6) else None
-    owners = own.of(wording.plural(parent)) if own else wording.plural(parent)
-    conditions = [own.sql] if own else []
-    tests = _tests(database, reference, others, wording)
-    if tests is None:
+    if own and _is_of_one_row(parent, own):
         return None
-    words, sql = tests
-    whom = f"{owners} {words}"
-    where = " AND ".join([*conditions, *sql])
-    if wording.chance(0.25):
+    owners = own.of(wording.plural(parent)) if own else wording.plural(parent)
+    columns = [] if wording.chance(0.3) else wording.shown(parent, 2, own.fixed if own else ())
+    [kind] = wording.rng.choices(("with", "without", "both", "but"), (3, 5, 3, 2))
+    if kind == "without":
+        return _without(reference, columns, own, f"{owners} ", wording)
+    if kind == "with":
+        words, tests = _with(reference, others, counted=not columns, wording=wording)
+    else:
+        # Where a name or a key alone is listed, people would write a set operation: `parents_of_both`.
+        columns = [] if columns in ([parent.key], wording.names(parent)) else columns
+        two = _two_tests(database, reference, others, kind == "both", wording)
+        if two is None:
+            return None
+        words, tests = two
+    whom, where = f"{owners} {words}", " AND ".join([*([own.sql] if own else []), *tests])
+    if not columns:
         return Question(wording.ask_number(whom), f"SELECT COUNT(*) FROM {parent.source} WHERE {where}")
-    columns = wording.shown(parent, 2)
-    ask = wording.ask(wording.listings(columns, parent), whom)
-    return Question(ask, f"SELECT {selected(parent, columns)} FROM {parent.source} WHERE {where}")
+    text = wording.ask(wording.listings(columns, parent), whom)
+    return Question(text, f"SELECT {selected(parent, columns)} FROM {parent.source} WHERE {where}")
 
 
-def _tests(
-    database: DrawnDatabase, reference: Reference, others: str, wording: Wording
-) -> tuple[str, list[str]] | None:
-    """Returns what the parents must have or not have, in words and in SQL."""
-    kind = wording.rng.choices(("with", "without", "both", "but"), (3, 5, 3, 2))[0]
-    if kind in ("both", "but"):
-        return _two_tests(database, reference, others, kind == "both", wording)
+def _with(reference: Reference, others: str, *, counted: bool, wording: Wording) -> tuple[str, list[str]]:
+    """Parents of at least one child; a plain `with` is for joins, which count children."""
     condition = draw_condition(reference.child, wording) if wording.chance(0.6) else None
     whom = condition.of(others) if condition else others
-    sql = _membership(reference, condition.sql if condition else "", negative=kind == "without")
-    if kind == "with":
-        return wording.pick(f"that have at least one of the {whom}", f"with any {whom}", f"that have {whom}"), [sql]
-    never = wording.pick(
-        f"that have never had any {whom}",
-        f"without {whom}",
-        f"that have no {whom}",
-        f"without a single one of the {whom}",
+    texts = [f"that have at least one of the {whom}", f"with any {whom}", f"that have any {whom}"]
+    texts += [f"that have {whom}", f"with {whom}"] if counted else []
+    return wording.pick(*texts), [_membership(reference, condition.alone if condition else "")]
+
+
+def _without(
+    reference: Reference, columns: list[DrawnColumn], own: Condition | None, owners: str, wording: Wording
+) -> Question:
+    condition, others = draw_positive(reference.child, wording), wording.plural(reference.child)
+    condition = condition if wording.chance(0.6) else None
+    none = condition.of(others) if condition else others
+    whom = owners + wording.pick(
+        f"that have never had any {none}",
+        f"without {none}",
+        f"that have no {none}",
+        f"without a single one of the {none}",
     )
-    return never, [sql]
+    parent = reference.parent
+    text = wording.ask(wording.listings(columns, parent), whom) if columns else wording.ask_number(whom)
+    return Question(text, parents_without(reference, columns, own, condition))
 
 
 def _two_tests(
@@ -132,13 +154,10 @@ def _two_tests(
         link = "and also have" if both else "but no"
         words = f"that have {others} {link} {wording.plural(second.child)}"
         return words, [_membership(reference, ""), _membership(second, "", negative=not both)]
-    columns = reference.child.with_role("category", "flag", "measure", "year", "date")
-    if not columns:
+    pair = draw_apart(reference.child, wording)
+    if pair is None:
         return None
-    column = wording.rng.choice(columns)
-    one, other = condition_on(reference.child, column, wording), condition_on(reference.child, column, wording)
-    if not apart(one, other):
-        return None
+    one, other = pair
     words = (
         f"that have both {one.of(others)} and {other.of(others)}"
         if both

@@ -1,13 +1,72 @@
 """Questions about rows that are told by several conditions: listed, counted, or the foremost of them."""
 
-from text_to_sql.generator.database import DrawnColumn, DrawnDatabase, DrawnTable
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from text_to_sql.generator.conditions import condition_on
+from text_to_sql.generator.database import DrawnColumn, DrawnDatabase, DrawnTable, Reference
 from text_to_sql.generator.domain import vocabulary
-from text_to_sql.generator.rows import Rows, draw_rows, references_of
+from text_to_sql.generator.people import FIRST
+from text_to_sql.generator.rows import Rows, draw_apart, draw_rows, references_of
 from text_to_sql.generator.single_table import Pattern, draw_table, extreme, selected
-from text_to_sql.generator.wording import Question, Wording, capital
+from text_to_sql.generator.wording import Condition, Question, Wording, capital, in_plural
 
 FULL_NAMES = tuple(vocabulary()["full_names"])
 _PLACES = ("second", "third")
+_TESTED_ROLES = ("category", "measure", "year", "date", "flag")
+# Superlatives that say nothing without the column that they are about.
+_GENERAL = frozenset(("highest", "lowest", "largest", "smallest", "greatest"))
+_OF_ONE = {"that are ": "that is ", "that have ": "that has ", "who are ": "who is ", "who have ": "who has "}
+
+
+def is_fixed(rows: Rows, table: DrawnTable, column: DrawnColumn) -> bool:
+    """Whether the conditions leave a column one value or none, so that nobody would show it or order by it."""
+    return bool(re.search(rf" (?:WHERE|AND) {re.escape(table.sql(column))} (?:= |IS NULL)", rows.where))
+
+
+def varies(rows: Rows, table: DrawnTable, column: DrawnColumn) -> bool:
+    """Whether no condition is about a column of the rows, or leaves a column of another table one value."""
+    is_compared = table is rows.table and rows.compares(column)
+    return not is_compared and not is_fixed(rows, table, column)
+
+
+def is_one(rows: Rows, table: DrawnTable) -> bool:
+    """Whether the conditions tell a row of a table by its name or its key."""
+    return any(is_fixed(rows, table, column) for column in table.with_role("name", "key"))
+
+
+def ways_up(database: DrawnDatabase, rows: Rows) -> list[tuple[Reference, ...]]:
+    """Returns the references, one or two in a row, from rows to owners of which the conditions leave several."""
+    near = [(one,) for one in references_of(database, rows.table)]
+    far = [(*way, one) for way in near for one in references_of(database, way[0].parent)]
+    return [] if is_one(rows, rows.table) else [way for way in (*near, *far) if _is_open(rows, way)]
+
+
+def _is_open(rows: Rows, way: tuple[Reference, ...]) -> bool:
+    # A table that the query reads along another reference cannot be read once more under the same name.
+    read = {rows.table.name, *(one.parent.name for one in rows.joined if one not in way)}
+    return all(
+        one.parent.name not in read and not is_one(rows, one.parent) and not is_fixed(rows, one.child, one.column)
+        for one in way
+    )
+
+
+def with_owner(owner: str, phrase: str) -> str:
+    """Returns `branch city`, and `room number` not with `room` twice."""
+    return phrase if phrase.startswith(owner) else f"{owner} {phrase}"
+
+
+def follow(rows: Rows, way: Sequence[Reference]) -> None:
+    """Adds the tables along references to the query."""
+    for reference in way:
+        rows.join(reference)
+
+
+def _draw_shown(rows: Rows, wording: Wording, most: int = 3) -> list[DrawnColumn]:
+    """Draws columns to show that no condition is about."""
+    table = rows.table
+    return wording.shown(table, most, [table.sql(one) for one in table.columns if not varies(rows, table, one)])
 
 
 def list_of_some(database: DrawnDatabase, wording: Wording) -> Question | None:
@@ -15,48 +74,61 @@ def list_of_some(database: DrawnDatabase, wording: Wording) -> Question | None:
     table = draw_table(database, wording, "name", "category", "measure")
     if table is None:
         return None
-    rows = draw_rows(database, table, wording)
-    if not rows.is_restricted:
+    rows = Rows(table) if wording.chance(0.45) else draw_rows(database, table, wording)
+    columns = _draw_shown(rows, wording)
+    has_other = columns and (wording.chance(0.3) or not rows.is_restricted)
+    other = _other_table(database, rows, wording) if has_other else None
+    if not columns or not (rows.is_restricted or other):
         return None
-    columns = [column for column in wording.shown(table) if not rows.compares(column)]
-    if not columns:
-        return None
+    if other is None and _asks_who(database, table, columns, wording):
+        whom = rows.named(wording.plural(table))
+        return Question(f"Who are the {whom}?", f"SELECT {selected(table, columns)} {rows.sql}")
+    return _list(rows, columns, other, wording)
+
+
+def _list(rows: Rows, columns: list[DrawnColumn], other: tuple[str, str] | None, wording: Wording) -> Question:
+    table = rows.table
     what, select = wording.listings(columns, table), selected(table, columns)
-    if wording.chance(0.25):
-        other = _other_table(database, rows, wording)
-        what, select = (f"{what} {other[0]}", f"{select}, {other[1]}") if other else (what, select)
+    what, select = (f"{what} {other[0]}", f"{select}, {other[1]}") if other else (what, select)
     whom = rows.named(wording.plural(table))
     if wording.chance(0.2):
         return _each_once(what, whom, select, rows, wording)
     sql = f"SELECT {select} {rows.sql}"
-    text = f"Who are the {whom}?" if _asks_who(database, table, columns, wording) else wording.ask(what, whom)
-    return _in_order(text, sql, table, wording) if wording.chance(0.3) else Question(text, sql)
+    if wording.chance(0.3) and (order := _draw_order(rows, [] if other else columns, wording)):
+        return Question(wording.ask(what, whom, order=order[0]), f"{sql} {order[1]}")
+    return Question(wording.ask(what, whom), sql)
 
 
 def _asks_who(database: DrawnDatabase, table: DrawnTable, columns: list[DrawnColumn], wording: Wording) -> bool:
-    """Whether `who` stands for the name of a person, now and then."""
-    is_name = [column.words.role for column in columns] == ["name"]
-    return is_name and is_people(database, table) and wording.chance(0.3)
+    """Whether `who` stands for the whole name of a person, now and then."""
+    return columns == wording.names(table) and is_people(database, table) and wording.chance(0.3)
 
 
 def is_people(database: DrawnDatabase, table: DrawnTable) -> bool:
     """Whether the rows are people: others refer to them with `who`, or they have the names of people."""
     links = [one.column.words.child for one in database.references if one.parent is table]
     names = table.with_role("name")[:1]
-    return any(link.startswith("who ") for link in links) or any(one.words.values == FULL_NAMES for one in names)
+    has_names = any(one.words.name == FIRST or one.words.values == FULL_NAMES for one in names)
+    return has_names or any(link.startswith("who ") for link in links)
 
 
 def _other_table(database: DrawnDatabase, rows: Rows, wording: Wording) -> tuple[str, str] | None:
-    """Adds a column of what the rows refer to; returns it in words and in SQL."""
-    references = [one for one in references_of(database, rows.table) if one.parent.with_role("name")]
-    if not references:
+    """Adds columns of what the rows refer to, maybe over another table; returns them in words and in SQL."""
+    ways = [way for way in ways_up(database, rows) if way[-1].parent.with_role("name")]
+    if not ways:
         return None
-    reference = wording.rng.choice(references)
-    rows.join(reference)
-    column, owner = reference.parent.with_role("name")[0], wording.singular(reference.parent)
-    phrase = wording.phrase(column)
-    words = wording.pick(f"together with the {owner} {phrase}", f"and the {phrase} of their {owner}", f"and {owner}")
-    return words, reference.parent.sql(column)
+    way = wording.rng.choice(ways)
+    parent = way[-1].parent
+    names, owner = wording.names(parent), wording.singular(parent)
+    others = [one for one in parent.with_role("category", "year") if varies(rows, parent, one)]
+    columns = [wording.rng.choice(others)] if others and wording.chance(0.3) else names
+    follow(rows, way)
+    phrase = wording.listing(columns, parent)
+    whole = with_owner(owner, phrase)
+    words = [f"together with the {whole}", f"along with the {phrase} of the {owner}", f"and the {whole}"]
+    if columns == names:
+        words.append(f"and {owner}")
+    return wording.pick(*words), selected(parent, columns)
 
 
 def _each_once(what: str, whom: str, select: str, rows: Rows, wording: Wording) -> Question:
@@ -71,44 +143,89 @@ def _each_once(what: str, whom: str, select: str, rows: Rows, wording: Wording) 
     return Question(text, sql)
 
 
-def _in_order(text: str, sql: str, table: DrawnTable, wording: Wording) -> Question:
-    columns = table.with_role("measure", "year", "date", "name")
+def _draw_order(rows: Rows, shown: list[DrawnColumn], wording: Wording) -> tuple[str, str] | None:
+    """Draws an order by a column that varies, in words and in SQL; of `shown`, a name may be in alphabetical order."""
+    table = rows.table
+    columns = [one for one in table.with_role("measure", "year", "date", "name") if not is_fixed(rows, table, one)]
     if not columns:
-        return Question(text, sql)
+        return None
     column = wording.rng.choice(columns)
-    words, phrase, descending = column.words, wording.phrase(column), wording.chance(0.5)
-    own = words.most if descending else words.least
+    only_name = [one for one in shown if one.words.role == "name"] == [column]
+    words, descending = _order(column, only_name, wording)
+    return words, f"ORDER BY {table.sql(column)} {'DESC' if descending else 'ASC'}"
+
+
+def _order(column: DrawnColumn, only_name: bool, wording: Wording) -> tuple[str, bool]:
+    """Draws the words of an order, and whether it is descending."""
+    words, descending = column.words, wording.chance(0.5)
+    own, by = (
+        words.most if descending else words.least,
+        f"{wording.pick('ordered', 'sorted')} by {wording.phrase(column)}",
+    )
     if words.role == "name":
-        order, descending = wording.pick("in alphabetical order", f"by {phrase}", f"sorted by {phrase}"), False
-    elif own and wording.chance(0.6):
-        order = f"{own} first"
-    elif words.role == "measure":
-        end = wording.pick("highest first", "from high to low") if descending else "lowest first"
-        order = f"by {phrase}, {end}"
-    else:
-        order = f"{'newest' if descending else 'oldest'} {phrase} first"
-    end = text[-1] if text[-1] in "?." else ""
-    sql = f"{sql} ORDER BY {table.sql(column)} {'DESC' if descending else 'ASC'}"
-    return Question(f"{text.removesuffix(end)}, {order}{end}", sql)
+        return wording.pick("in alphabetical order", by) if only_name else by, False
+    if own and own not in _GENERAL and wording.chance(0.6):
+        other = words.least if descending else words.most
+        return (f"from the {own} to the {other}" if other else f"with the {own} first"), descending
+    if words.role == "measure":
+        return (
+            f"{by}, {wording.pick('highest first', 'from high to low') if descending else 'lowest first'}",
+            descending,
+        )
+    return f"{by}, {'latest' if descending else 'earliest'} first", descending
 
 
 def number_of_some(database: DrawnDatabase, wording: Wording) -> Question | None:
     """How many rows, or how many different values or owners they have."""
     table = wording.rng.choice(database.tables)
-    rows = draw_rows(database, table, wording)
-    if not rows.is_restricted:
+    rows = Rows(table) if wording.chance(0.3) else draw_rows(database, table, wording)
+    if wording.chance(0.4) or not rows.is_restricted:
+        return _number_of_different(database, rows, wording)
+    return Question(wording.ask_number(rows.named(wording.plural(table))), f"SELECT COUNT(*) {rows.sql}")
+
+
+def _number_of_different(database: DrawnDatabase, rows: Rows, wording: Wording) -> Question | None:
+    """How many owners the rows have, or how many values of a column of their own or of their owners."""
+    table, ways = rows.table, [way for way in ways_up(database, rows) if len(way) == 1]
+    if ways and wording.chance(0.6):
+        [reference] = wording.rng.choice(ways)
+        return _number_of_owners(reference, rows, wording)
+    columns = [one for one in table.with_role("category") if varies(rows, table, one)]
+    if not columns:
         return None
-    whom, references = rows.named(wording.plural(table)), references_of(database, table)
-    if references and wording.chance(0.2):
-        reference = wording.rng.choice(references)
-        owners, different = wording.plural(reference.parent), wording.pick("different", "distinct")
-        text = wording.pick(
-            f"How many {different} {owners} have {whom}?",
-            f"How many {different} {owners} are there among the {whom}?",
-            f"By how many {different} {owners} are the {whom}?",
+    column, whom = wording.rng.choice(columns), f"the {rows.named(wording.plural(table))}"
+    return _number_of_values(table.sql(column), wording.phrase(column), whom, rows, wording)
+
+
+def _number_of_owners(reference: Reference, rows: Rows, wording: Wording) -> Question:
+    parent, whom = reference.parent, rows.named(wording.plural(rows.table))
+    owners = wording.plural(parent)
+    values = [one for one in parent.with_role("category") if varies(rows, parent, one)]
+    if values and wording.chance(0.35):
+        column = wording.rng.choice(values)
+        rows.join(reference)
+        return _number_of_values(
+            parent.sql(column), wording.phrase(column), f"the {owners} of the {whom}", rows, wording
         )
-        return Question(text, f"SELECT COUNT(DISTINCT {table.sql(reference.column)}) {rows.sql}")
-    return Question(wording.ask_number(whom), f"SELECT COUNT(*) {rows.sql}")
+    different, link = wording.pick("different ", "distinct ", ""), reference.column.words.child
+    text = wording.pick(
+        f"How many {different}{owners} have {whom}?",
+        f"How many {different}{owners} {link} {whom} are there?",
+        f"Count the {different}{owners} {link} {whom}.",
+        f"How many different {owners} are there for the {whom}?",
+    )
+    return Question(text, f"SELECT COUNT(DISTINCT {rows.table.sql(reference.column)}) {rows.sql}")
+
+
+def _number_of_values(column: str, phrase: str, whom: str, rows: Rows, wording: Wording) -> Question:
+    different, values = wording.pick("different", "distinct", "unique"), in_plural(phrase)
+    text = wording.pick(
+        f"How many {different} {values} do {whom} have?",
+        f"How many {different} {values} are there among {whom}?",
+        f"What is the number of {different} {values} of {whom}?",
+        f"Count the {different} {values} of {whom}.",
+    )
+    return Question(text, f"SELECT COUNT(DISTINCT {column}) {rows.sql}")
 
 
 def foremost_of_some(database: DrawnDatabase, wording: Wording) -> Question | None:
@@ -116,31 +233,56 @@ def foremost_of_some(database: DrawnDatabase, wording: Wording) -> Question | No
     table = draw_table(database, wording, "measure", "year", "date")
     if table is None:
         return None
-    column = wording.rng.choice(table.with_role("measure", "year", "date"))
-    rows = draw_rows(database, table, wording, (5, 4, 1))
-    columns = [one for one in wording.shown(table, 2) if one is not column and not rows.compares(one)]
+    rows = Rows(table) if wording.chance(0.65) else draw_rows(database, table, wording, (5, 4, 1))
+    ordered = [one for one in table.with_role("measure", "year", "date") if varies(rows, table, one)]
+    if not ordered or is_one(rows, table):
+        return None
+    column = wording.rng.choice(ordered)
+    columns = [one for one in _draw_shown(rows, wording, 2) if one is not column]
     if not columns:
         return None
-    count = wording.rng.choice((1, 1, 1, 2, 3, 4, 5, 10))
     if wording.chance(0.12):
         return _in_second_place(rows, column, columns, wording)
+    return _in_first_places(database, rows, column, columns, wording)
+
+
+def _in_first_places(
+    database: DrawnDatabase, rows: Rows, column: DrawnColumn, columns: list[DrawnColumn], wording: Wording
+) -> Question:
+    table, count = rows.table, wording.rng.choice((1, 1, 1, 2, 3, 4, 5, 10))
     direction, whom = _superlative(rows, column, count, wording)
-    what = wording.listing(columns, table) if count == 1 else wording.listings(columns, table)
-    if wording.chance(0.15):
-        columns, what = [*columns, column], f"{what} and {wording.phrase(column)}"
-    sql = f"SELECT {selected(table, columns)} {rows.sql} ORDER BY {table.sql(column)} {direction} LIMIT {count}"
+    end = f"ORDER BY {table.sql(column)} {direction} LIMIT {count}"
     if _asks_who(database, table, columns, wording):
-        return Question(f"Who {'is' if count == 1 else 'are'} the {whom}?", sql)
-    return Question(_request_for_foremost(what, whom, count, wording), sql)
+        is_ = "is" if count == 1 else "are"
+        return Question(f"Who {is_} the {whom}?", f"SELECT {selected(table, columns)} {rows.sql} {end}")
+    if wording.chance(0.15):
+        columns = [*columns, column]
+    what = wording.listing(columns, table) if count == 1 else wording.listings(columns, table)
+    select = selected(table, columns)
+    if wording.chance(0.2) and (other := _other_table(database, rows, wording)):
+        what, select = f"{what} {other[0]}", f"{select}, {other[1]}"
+    return Question(_request_for_foremost(what, whom, count, wording), f"SELECT {select} {rows.sql} {end}")
+
+
+def _named(rows: Rows, count: int, wording: Wording) -> str:
+    """Returns the rows with all their words; a single one with `that is`, not with `that are`."""
+    if count > 1:
+        return rows.named(wording.plural(rows.table))
+    own = [replace(one, text=_of_one(one.text)) for one in rows.conditions]
+    return replace(rows, conditions=own).named(wording.singular(rows.table))
+
+
+def _of_one(text: str) -> str:
+    return next((one + text.removeprefix(many) for many, one in _OF_ONE.items() if text.startswith(many)), text)
 
 
 def _superlative(rows: Rows, column: DrawnColumn, count: int, wording: Wording) -> tuple[str, str]:
     """Returns the direction of the order, and `cheapest poetry book` or `three books with the lowest price`."""
-    noun = rows.named(wording.singular(rows.table) if count == 1 else wording.plural(rows.table))
+    noun = _named(rows, count, wording)
     number = "" if count == 1 else f"{wording.amount(count)} "
     greatest = wording.chance(0.6)
     own = column.words.most if greatest else column.words.least
-    if own and own not in ("highest", "lowest", "largest", "smallest", "greatest") and wording.chance(0.7):
+    if own and own not in _GENERAL and wording.chance(0.7):
         return ("DESC" if greatest else "ASC"), f"{number}{own} {noun}"
     direction, words = extreme(column, wording, several=count > 1)
     return direction, f"{number}{noun} {words}"
@@ -163,17 +305,84 @@ def _in_second_place(rows: Rows, column: DrawnColumn, columns: list[DrawnColumn]
     if not own:
         return None
     place = wording.rng.choice(range(len(_PLACES)))
-    whom = f"{_PLACES[place]} {own} {rows.named(wording.singular(rows.table))}"
-    if own in ("highest", "largest", "greatest", "best"):
-        whom = f"{rows.named(wording.singular(rows.table))} with the {_PLACES[place]} {own} {wording.phrase(column)}"
+    noun = _named(rows, 1, wording)
+    whom = f"{_PLACES[place]} {own} {noun}"
+    if own in _GENERAL or own == "best":
+        whom = f"{noun} with the {_PLACES[place]} {own} {wording.phrase(column)}"
     text = wording.pick(f"What is the {{}} of the {whom}?", f"Give the {{}} of the {whom}.")
     order = f"ORDER BY {rows.table.sql(column)} DESC LIMIT 1 OFFSET {place + 1}"
     sql = f"SELECT {selected(rows.table, columns)} {rows.sql} {order}"
     return Question(text.format(wording.listing(columns, rows.table)), sql)
 
 
+def owners_of_some(database: DrawnDatabase, wording: Wording) -> Question | None:
+    """What rows of several conditions refer to, such as the authors of books in English published in Berlin."""
+    references = [one for one in database.references if one.parent.with_role("name")]
+    if not references:
+        return None
+    reference = wording.rng.choice(references)
+    child, parent = reference.child, reference.parent
+    rows = draw_rows(database, child, wording, (3, 4, 1))
+    if not rows.is_restricted or reference in rows.joined or (reference,) not in ways_up(database, rows):
+        return None
+    whom = f"{wording.plural(parent)} {reference.column.words.child} {rows.named(wording.plural(child))}"
+    if wording.chance(0.15):
+        return Question(wording.ask_number(whom), f"SELECT COUNT(DISTINCT {child.sql(reference.column)}) {rows.sql}")
+    rows.join(reference)
+    columns = wording.shown(parent, 2)
+    what, select = wording.listings(columns, parent), selected(parent, columns)
+    if wording.chance(0.4):
+        return _each_once(what, whom, select, rows, wording)
+    return Question(wording.ask(what, whom), f"SELECT {select} {rows.sql}")
+
+
+def rows_of_either(database: DrawnDatabase, wording: Wording) -> Question | None:
+    """Rows that meet one of two conditions, of their own or of what they refer to, listed or counted."""
+    table = draw_table(database, wording, *_TESTED_ROLES)
+    rows = _rows_of_either(database, table, wording) if table else None
+    if table is None or rows is None:
+        return None
+    whom = rows.named(wording.plural(table))
+    if wording.chance(0.3):
+        return Question(wording.ask_number(whom), f"SELECT COUNT(*) {rows.sql}")
+    columns = wording.shown(table, but=[table.sql(one) for one in table.columns if table.sql(one) in rows.where])
+    if not columns:
+        return None
+    what = wording.listings(columns, table)
+    return Question(wording.ask(what, whom), f"SELECT {selected(table, columns)} {rows.sql}")
+
+
+def _rows_of_either(database: DrawnDatabase, table: DrawnTable, wording: Wording) -> Rows | None:
+    references = [one for one in references_of(database, table) if one.parent.with_role(*_TESTED_ROLES)]
+    reference = wording.rng.choice(references) if references and wording.chance(0.35) else None
+    either = _either(reference.parent if reference else table, wording)
+    if either is None or reference is None:
+        return Rows(table, [either]) if either else None
+    link = f"{reference.column.words.parent} {either.of(wording.plural(reference.parent))}"
+    return Rows(table, links=[link], joined=[reference], parent_sql=[either.sql])
+
+
+def _either(table: DrawnTable, wording: Wording) -> Condition | None:
+    """Draws a condition that two values of a column meet, or two columns."""
+    columns = table.with_role(*_TESTED_ROLES)
+    pair = draw_apart(table, wording) if wording.chance(0.5) else None
+    if pair is None and len(columns) > 1:
+        one, other = wording.rng.sample(columns, 2)
+        pair = condition_on(table, one, wording), condition_on(table, other, wording)
+    # Nobody joins both values of a flag by `or`, nor what is an `or` or a `not` itself.
+    flags = tuple(f"{table.sql(one)} " for one in table.with_role("flag"))
+    if pair is None or all(one.sql.startswith(flags) for one in pair):
+        return None
+    has_one_bound = len({one.sql.rsplit(" ", 1)[1] for one in pair}) == 1
+    if has_one_bound or any(one.before or re.search(r" OR |<>|NOT ", one.sql) for one in pair):
+        return None
+    return Condition(" or ".join(one.text for one in pair), " OR ".join(one.sql for one in pair))
+
+
 PATTERNS: tuple[tuple[Pattern, int], ...] = (
     (list_of_some, 10),
-    (number_of_some, 5),
+    (number_of_some, 6),
     (foremost_of_some, 6),
+    (owners_of_some, 5),
+    (rows_of_either, 2),
 )

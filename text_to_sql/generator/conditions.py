@@ -5,10 +5,13 @@ from collections.abc import Callable
 from text_to_sql.generator.database import DrawnColumn, DrawnTable
 from text_to_sql.generator.people import FIRST, LAST
 from text_to_sql.generator.ranges import compared, in_year, on_day
-from text_to_sql.generator.wording import Condition, Wording
+from text_to_sql.generator.wording import Condition, Wording, is_or_are
 
 FILTERED_ROLES = ("name", "category", "measure", "year", "date", "flag")
 
+
+# Share of conditions on two values that use IN, as few people do.
+_BY_IN = 0.1
 
 # What people say instead of `with country France`, by the column's name.
 _USUAL_EQUALITIES = {
@@ -107,6 +110,8 @@ def condition_on(table: DrawnTable, column: DrawnColumn, wording: Wording) -> Co
 
 def apart(one: Condition, other: Condition) -> bool:
     """Whether two conditions on a column leave each other alone: of different values, or such as `> 5` and `< 3`."""
+    if one.sql.startswith("(") or other.sql.startswith("("):
+        return False
     (_, operator, value), (_, other_operator, other_value) = one.sql.split(" ", 2), other.sql.split(" ", 2)
     if operator == other_operator == "=":
         return value != other_value
@@ -138,12 +143,12 @@ def _equals(table: DrawnTable, column: DrawnColumn, wording: Wording) -> Conditi
         return Condition(own.format(shown), sql)
     return Condition(
         wording.pick(
-            f"whose {phrase} is {shown}",
+            f"whose {phrase} {is_or_are(phrase)} {shown}",
             f"with {phrase} {shown}",
             f"that have {shown} as {phrase}",
             f"with {shown} as {phrase}",
             f"with the {phrase} {shown}",
-            f"where the {phrase} is {shown}",
+            f"where the {phrase} {is_or_are(phrase)} {shown}",
         ),
         sql,
     )
@@ -152,21 +157,34 @@ def _equals(table: DrawnTable, column: DrawnColumn, wording: Wording) -> Conditi
 def _other_than(column: DrawnColumn, name: str, phrase: str, own: str, wording: Wording) -> Condition:
     """One of two values, none of them, or any but one."""
     one, other = wording.rng.sample(column.words.values, 2)
-    both = f"({text_literal(one)}, {text_literal(other)})"
     preposition = own.removesuffix(" {}") if own in ("from {}", "in {}", "of type {}") else ""
-    kind = wording.pick("either", "neither", "not")
+    is_ = is_or_are(phrase)
+    kind = wording.pick("either", "either", "neither", "not", "not")
     if kind == "either":
-        plain = f"whose {phrase} is {wording.literal(one)} or {wording.literal(other)}"
+        plain = f"whose {phrase} {is_} {wording.literal(one)} or {wording.literal(other)}"
         text = f"{preposition} {one} or {other}" if preposition and wording.chance(0.6) else plain
-        return Condition(text, f"{name} IN {both}")
+        return Condition(text, _either(name, one, other, wording))
     if kind == "neither":
-        plain = f"whose {phrase} is neither {one} nor {other}"
+        plain = f"whose {phrase} {is_} neither {one} nor {other}"
         text = f"neither {preposition} {one} nor {preposition} {other}" if preposition else plain
-        return Condition(text if wording.chance(0.6) else plain, f"NOT {name} IN {both}")
+        return Condition(text if wording.chance(0.6) else plain, _neither(name, one, other, wording))
     shown = wording.literal(one)
-    general = wording.pick(f"whose {phrase} is not {shown}", f"with a {phrase} other than {shown}")
+    general = wording.pick(f"whose {phrase} {is_} not {shown}", f"with a {phrase} other than {shown}")
     text = f"that are not {preposition} {shown}" if preposition and wording.chance(0.5) else general
     return Condition(text, f"{name} <> {text_literal(one)}")
+
+
+def _either(name: str, one: str, other: str, wording: Wording) -> str:
+    """Returns SQL for one of two values: rarely IN, else in parentheses, as other conditions may stand beside it."""
+    if wording.chance(_BY_IN):
+        return f"{name} IN ({text_literal(one)}, {text_literal(other)})"
+    return f"({name} = {text_literal(one)} OR {name} = {text_literal(other)})"
+
+
+def _neither(name: str, one: str, other: str, wording: Wording) -> str:
+    if wording.chance(_BY_IN):
+        return f"NOT {name} IN ({text_literal(one)}, {text_literal(other)})"
+    return f"{name} <> {text_literal(one)} AND {name} <> {text_literal(other)}"
 
 
 def _named(table: DrawnTable, column: DrawnColumn, wording: Wording) -> Condition:
@@ -175,7 +193,12 @@ def _named(table: DrawnTable, column: DrawnColumn, wording: Wording) -> Conditio
     value = wording.rng.choice(column.words.values)
     shown, phrase = wording.literal(value), wording.phrase(column)
     return Condition(
-        wording.pick(f"named {shown}", f"called {shown}", f"with the {phrase} {shown}", f"whose {phrase} is {shown}"),
+        wording.pick(
+            f"named {shown}",
+            f"called {shown}",
+            f"with the {phrase} {shown}",
+            f"whose {phrase} {is_or_are(phrase)} {shown}",
+        ),
         f"{table.sql(column)} = {text_literal(value)}",
     )
 

@@ -11,7 +11,8 @@ from text_to_sql.generator.naming import Naming, draw_naming
 from text_to_sql.generator.people import in_two_names
 from text_to_sql.schema import Column, Schema, Table, quoted
 
-MOST_TABLES = 6
+# Weights of one table, two, three and so on: most questions of joins and nested ones need three.
+_SIZES = (5, 20, 30, 27, 15, 3)
 _KEPT_COLUMNS = 0.8
 # Keys such as `team_code`, which are texts, and names of people in two columns, as many databases have them.
 _CODES_FOR_KEYS = 0.12
@@ -110,7 +111,7 @@ class DrawnDatabase:
 
 
 def draw_database(domain: Domain, rng: random.Random) -> DrawnDatabase:
-    """Draws up to `MOST_TABLES` tables that refer to each other, and most of their columns."""
+    """Draws tables that refer to each other, most often two to five, and most of their columns."""
     if domain.fixed:
         return DrawnDatabase(domain.name, tuple(map(_as_it_is, domain.tables))).linked()
     chosen = _draw_tables(domain, rng)
@@ -132,7 +133,8 @@ def _as_it_is(table: DomainTable) -> DrawnTable:
 
 def _draw_tables(domain: Domain, rng: random.Random) -> list[DomainTable]:
     """Grows a connected set from one table; in the domain's order, now and then in another."""
-    size = rng.randint(1, min(MOST_TABLES, len(domain.tables)))
+    weights = _SIZES[: len(domain.tables)]
+    [size] = rng.choices(range(1, len(weights) + 1), weights)
     chosen = {rng.choice(domain.tables).name}
     while len(chosen) < size:
         around = sorted(_neighbours(domain, chosen))

@@ -64,14 +64,14 @@ def owner_of_one(database: DrawnDatabase, wording: Wording) -> Question | None:
     child, parent = reference.child, reference.parent
     name, condition = whole_name(child, wording) or ("", "")
     shown, owner, one = wording.literal(name), wording.singular(parent), wording.singular(child)
-    columns = wording.shown(parent, 2) if wording.chance(0.5) else parent.with_role("name")[:1]
+    columns = wording.shown(parent, 2) if wording.chance(0.5) else wording.names(parent)
     what = wording.listing(columns, parent)
     texts = [
         f"What is the {what} of the {owner} of {shown}?",
         f"Show the {what} of the {owner} of the {one} {shown}.",
         f"Which {what} does the {owner} of {shown} have?",
     ]
-    if columns == parent.with_role("name")[:1]:
+    if columns == wording.names(parent):
         texts += [f"{capital(owner)} of {shown}", f"Which {owner} belongs to the {one} {shown}?"]
         link = reference.column.words.child
         texts += (

@@ -4,7 +4,10 @@ from calendar import month_name, monthrange
 from datetime import date
 
 from text_to_sql.generator.database import DrawnColumn, DrawnTable
-from text_to_sql.generator.wording import Condition, Wording
+from text_to_sql.generator.wording import Condition, Wording, is_or_are, is_plural
+
+# Of numbers above, below, at least, at most, at and between others.
+_SHARES = (10, 7, 3, 3, 4, 1)
 
 
 def compared(table: DrawnTable, column: DrawnColumn, wording: Wording) -> Condition:
@@ -13,15 +16,16 @@ def compared(table: DrawnTable, column: DrawnColumn, wording: Wording) -> Condit
     name = table.sql(column)
     if isinstance(value, int) and "star" in phrase and wording.chance(0.4):
         return Condition(f"{wording.amount(value)}-star", f"{name} = {value}", before=True)
-    kind = wording.rng.choices(("more", "less", "at least", "at most", "equal", "between"), (5, 4, 2, 2, 2, 2))[0]
+    kind = wording.rng.choices(("more", "less", "at least", "at most", "equal", "between"), _SHARES)[0]
     if kind == "between":
         return _between(name, phrase, value, wording.number_of(column), wording)
+    is_ = is_or_are(phrase)
     texts: dict[str, tuple[str, tuple[str, ...]]] = {
-        "more": (">", (f"with {phrase} {{}} {value}", f"whose {phrase} is {{}} {value}")),
-        "less": ("<", (f"with {phrase} {{}} {value}", f"whose {phrase} is {{}} {value}")),
-        "at least": (">=", (f"with {phrase} of at least {value}", f"whose {phrase} is {value} or more")),
-        "at most": ("<=", (f"with {phrase} of at most {value}", f"whose {phrase} is {value} or less")),
-        "equal": ("=", (f"with {phrase} {value}", f"whose {phrase} is {value}", f"with {phrase} equal to {value}")),
+        "more": (">", (f"with {phrase} {{}} {value}", f"whose {phrase} {is_} {{}} {value}")),
+        "less": ("<", (f"with {phrase} {{}} {value}", f"whose {phrase} {is_} {{}} {value}")),
+        "at least": (">=", (f"with {phrase} of at least {value}", f"whose {phrase} {is_} {value} or more")),
+        "at most": ("<=", (f"with {phrase} of at most {value}", f"whose {phrase} {is_} {value} or less")),
+        "equal": ("=", (f"with {phrase} {value}", f"whose {phrase} {is_} {value}", f"with {phrase} equal to {value}")),
     }
     operator, forms = texts[kind]
     comparison = {
@@ -37,10 +41,11 @@ def _between(name: str, phrase: str, one: float, other: float, wording: Wording)
     low, high = sorted((one, other))
     if low == high:
         return Condition(f"with {phrase} {low}", f"{name} = {low}")
+    article = "" if is_plural(phrase) else "a "
     text = wording.pick(
         f"with {phrase} between {low} and {high}",
-        f"with a {phrase} from {low} to {high}",
-        f"whose {phrase} is between {low} and {high}",
+        f"with {article}{phrase} from {low} to {high}",
+        f"whose {phrase} {is_or_are(phrase)} between {low} and {high}",
     )
     return Condition(text, f"{name} BETWEEN {low} AND {high}")
 
@@ -49,7 +54,7 @@ def in_year(table: DrawnTable, column: DrawnColumn, wording: Wording) -> Conditi
     """A year, a decade, or years before, after or between."""
     words, phrase, year = column.words, wording.phrase(column), wording.rng.randint(*column.words.range)
     name = table.sql(column)
-    if wording.chance(0.3):
+    if wording.chance(0.2):
         return _years(name, column, phrase, year, wording)
     operator, own, general = wording.rng.choice(
         [
@@ -67,11 +72,16 @@ def _years(name: str, column: DrawnColumn, phrase: str, year: int, wording: Word
     verb = column.words.at.removesuffix(" in {}")
     verb = verb if verb != column.words.at else f"with {phrase}"
     decade, later = year // 10 * 10, year + wording.rng.randint(1, 12)
-    text, condition = wording.rng.choice(
+    between = wording.rng.choice(
         [
             (f"{verb} in the {decade}s", f"BETWEEN {decade} AND {decade + 9}"),
             (f"{verb} between {year} and {later}", f"BETWEEN {year} AND {later}"),
             (f"{verb} from {year} to {later}", f"BETWEEN {year} AND {later}"),
+        ]
+    )
+    text, condition = wording.rng.choice(
+        [
+            between,
             (f"{verb} in {year} or later", f">= {year}"),
             (f"{verb} since {year}", f">= {year}"),
             (f"{verb} in {year} or earlier", f"<= {year}"),
@@ -82,7 +92,7 @@ def _years(name: str, column: DrawnColumn, phrase: str, year: int, wording: Word
 
 def on_day(table: DrawnTable, column: DrawnColumn, wording: Wording) -> Condition:
     """A day, or days before, after or within a year or a month."""
-    if wording.chance(0.5):
+    if wording.chance(0.15):
         return _within(table, column, wording)
     words, phrase, day = column.words, wording.phrase(column), wording.day_of(column)
     shown = spelt_day(day, wording)

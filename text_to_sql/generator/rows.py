@@ -1,8 +1,9 @@
 """Rows of a table that meet conditions of their own and of the rows they refer to, in words and in SQL."""
 
+import re
 from dataclasses import dataclass, field
 
-from text_to_sql.generator.conditions import condition_on, draw_condition, whole_name
+from text_to_sql.generator.conditions import apart, condition_on, draw_condition, text_literal, whole_name
 from text_to_sql.generator.database import DrawnColumn, DrawnDatabase, DrawnTable, Reference
 from text_to_sql.generator.wording import Condition, Wording
 
@@ -12,6 +13,10 @@ _POSSESSIVE = "'s"
 _BY_PARENT = 0.55
 _BY_KEY = 0.08
 _BY_NAME = 0.4
+# Share of parents that are told by what they refer to in turn.
+_FURTHER = 0.5
+# Draws after which a table has no two conditions that leave each other alone, as good as surely.
+_DRAWS = 150
 
 
 @dataclass
@@ -97,6 +102,54 @@ def references_of(database: DrawnDatabase, table: DrawnTable) -> list[Reference]
     return [one for one in database.references if one.child is table and one.parent is not table]
 
 
+def draw_positive(table: DrawnTable, wording: Wording) -> Condition | None:
+    """Draws a condition without a negation, such as may follow `no`; None if there is none."""
+    for _ in range(_DRAWS):
+        condition = draw_condition(table, wording)
+        if condition and not re.search(r"<>|\bNOT ", condition.sql) and not re.search(r"\bnot\b", condition.text):
+            return condition
+    return None
+
+
+def draw_apart(
+    table: DrawnTable, wording: Wording, but: DrawnColumn | None = None
+) -> tuple[Condition, Condition] | None:
+    """Draws two conditions that no row meets both: two values of a column, or above a number and below a lower one.
+
+    Args:
+        table: has the column.
+        wording: draws.
+        but: a column that is not drawn.
+
+    Returns:
+        None if the table has no such column.
+    """
+    categories = [column for column in table.with_role("category", "flag") if column is not but]
+    others = table.with_role("measure", "year", "date")
+    columns = categories if categories and (not others or wording.chance(0.7)) else others
+    if not columns:
+        return None
+    column = wording.rng.choice(columns)
+    for _ in range(_DRAWS):
+        one, other = condition_on(table, column, wording), condition_on(table, column, wording)
+        # Two days or two prices are no kinds of rows.
+        if apart(one, other) and (column in categories or " = " not in one.sql):
+            return one, _like_first(one, other, column) if wording.chance(0.6) else other
+    return None
+
+
+def _like_first(one: Condition, other: Condition, column: DrawnColumn) -> Condition:
+    """Returns the condition of the other in the words of the first, where those hold its value as it is."""
+    values = {text_literal(value): value for value in column.words.values}
+    value, other_value = (values.get(condition.sql.split(" ", 2)[2]) for condition in (one, other))
+    if column.words.role != "category" or not value or not other_value or one.text.count(value) != 1:
+        return other
+    is_word = other_value.replace(" ", "").isalpha()
+    return (
+        other if one.before and not is_word else Condition(one.text.replace(value, other_value), other.sql, one.before)
+    )
+
+
 def _add_condition(rows: Rows, wording: Wording) -> None:
     table, columns = rows.table, rows.table.with_role("category", "measure", "year", "date", "flag")
     # Rows that are told by their own name are single ones.
@@ -128,7 +181,7 @@ def _add_link(rows: Rows, database: DrawnDatabase, table: DrawnTable, wording: W
         rows.parent_sql.append(f"{reference.child.sql(reference.column)} = {number}")
         return
     further = [one for one in references_of(database, parent) if one.parent.name not in seen | {parent.name}]
-    if further and steps > 1 and wording.chance(0.35):
+    if further and steps > 1 and wording.chance(_FURTHER):
         rows.join(reference)
         rows.links.append(f"{link} {wording.plural(parent)}")
         _add_link(rows, database, parent, wording, steps - 1)

@@ -1,10 +1,17 @@
 """Questions that need more than one SELECT: nested ones and set operations."""
 
-from text_to_sql.generator.conditions import apart, condition_on, draw_condition
-from text_to_sql.generator.database import DrawnDatabase
-from text_to_sql.generator.joined_tables import draw_reference, joined
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from text_to_sql.generator.conditions import condition_on
+from text_to_sql.generator.database import DrawnColumn, DrawnDatabase, DrawnTable, Reference
+from text_to_sql.generator.joined_tables import LINKING, draw_chain, draw_reference, joined
+from text_to_sql.generator.rows import draw_apart, draw_positive
 from text_to_sql.generator.single_table import Pattern, draw_table, selected
-from text_to_sql.generator.wording import Question, Wording, in_plural
+from text_to_sql.generator.wording import Condition, Question, Wording, in_plural
+
+# Share of INTERSECT among the set operations on rows of two kinds; the others are EXCEPT.
+_BOTH = 0.75
 
 
 def beyond_average(database: DrawnDatabase, wording: Wording) -> Question | None:
@@ -21,7 +28,7 @@ def beyond_average(database: DrawnDatabase, wording: Wording) -> Question | None
     whom = wording.pick(
         f"{wording.plural(table)} with {phrase} {words} the average",
         f"{wording.plural(table)} whose {phrase} is {words} the average {phrase}",
-        f"{wording.plural(table)} with a {phrase} {words} average",
+        f"{wording.plural(table)} with {phrase} {words} average",
     )
     where = f"WHERE {name} {operator} (SELECT AVG({name}) FROM {table.source})"
     what = wording.listing(columns, table)
@@ -38,14 +45,16 @@ def all_extreme_rows(database: DrawnDatabase, wording: Wording) -> Question | No
         return None
     measure = wording.rng.choice(table.with_role("measure"))
     condition = condition_on(table, wording.rng.choice(categories), wording)
-    columns = wording.shown(table, 2)
+    columns = [one for one in wording.shown(table, 2, condition.fixed) if one is not measure]
+    if not columns:
+        return None
     phrase, name, others = wording.phrase(measure), table.sql(measure), wording.plural(table)
     words, operator, function = wording.rng.choice([("higher", ">", "MAX"), ("lower", "<", "MIN")])
     whom = wording.pick(
-        f"{others} with a {words} {phrase} than all {condition.of(others)}",
+        f"{others} with {words} {phrase} than all {condition.of(others)}",
         f"{others} whose {phrase} is {words} than that of any of the {condition.of(others)}",
     )
-    inner = f"(SELECT {function}({name}) FROM {table.source} WHERE {condition.sql})"
+    inner = f"(SELECT {function}({name}) FROM {table.source} WHERE {condition.alone})"
     sql = f"SELECT {selected(table, columns)} FROM {table.source} WHERE {name} {operator} {inner}"
     return Question(wording.ask(wording.listings(columns, table), whom), sql)
 
@@ -55,38 +64,123 @@ def without_children(database: DrawnDatabase, wording: Wording) -> Question | No
     reference = draw_reference(database, wording)
     if reference is None:
         return None
-    child, parent = reference.child, reference.parent
-    others = wording.plural(child)
+    parent, others = reference.parent, wording.plural(reference.child)
     whom = wording.pick(
         f"{wording.plural(parent)} without any {others}",
         f"{wording.plural(parent)} that do not have any {others}",
         f"{wording.plural(parent)} that have no {others}",
         f"{wording.plural(parent)} with no {others}",
     )
-    inner = f"SELECT {child.sql(reference.column)} FROM {child.source}"
-    rest = f"FROM {parent.source} WHERE NOT {parent.sql(parent.key)} IN ({inner})"
     if wording.chance(0.3):
-        return Question(wording.ask_number(whom), f"SELECT COUNT(*) {rest}")
+        return Question(wording.ask_number(whom), parents_without(reference, [], None, None))
     columns = wording.shown(parent, 2)
-    return Question(wording.ask(wording.listings(columns, parent), whom), f"SELECT {selected(parent, columns)} {rest}")
+    text = wording.ask(wording.listings(columns, parent), whom)
+    return Question(text, parents_without(reference, columns, None, None))
 
 
 def without_such_children(database: DrawnDatabase, wording: Wording) -> Question | None:
     """Parents none of whose children satisfies a condition."""
     reference = draw_reference(database, wording)
-    condition = draw_condition(reference.child, wording) if reference else None
-    if reference is None or condition is None or "<>" in condition.sql:
+    condition = draw_positive(reference.child, wording) if reference else None
+    if reference is None or condition is None:
         return None
-    child, parent = reference.child, reference.parent
+    parent, others = reference.parent, condition.of(wording.plural(reference.child))
     whom = wording.pick(
-        f"{wording.plural(parent)} that do not have any {condition.of(wording.plural(child))}",
-        f"{wording.plural(parent)} without {condition.of(wording.plural(child))}",
-        f"{wording.plural(parent)} that have no {condition.of(wording.plural(child))}",
+        f"{wording.plural(parent)} that do not have any {others}",
+        f"{wording.plural(parent)} without {others}",
+        f"{wording.plural(parent)} that have no {others}",
     )
-    inner = f"SELECT {child.sql(reference.column)} FROM {child.source} WHERE {condition.sql}"
     columns = wording.shown(parent, 2)
-    sql = f"SELECT {selected(parent, columns)} FROM {parent.source} WHERE NOT {parent.sql(parent.key)} IN ({inner})"
-    return Question(wording.ask(wording.listings(columns, parent), whom), sql)
+    text = wording.ask(wording.listings(columns, parent), whom)
+    return Question(text, parents_without(reference, columns, None, condition))
+
+
+def parents_without(
+    reference: Reference, columns: Sequence[DrawnColumn], own: Condition | None, condition: Condition | None
+) -> str:
+    """Returns the SQL for parents that have none of certain children; a key alone is taken from all keys by EXCEPT.
+
+    Args:
+        reference: from the children to the parents.
+        columns: of the parents; none to count them.
+        own: what the parents must meet.
+        condition: on the children.
+    """
+    child, parent = reference.child, reference.parent
+    key = parent.sql(parent.key)
+    inner = (
+        f"SELECT {child.sql(reference.column)} FROM {child.source}{f' WHERE {condition.alone}' if condition else ''}"
+    )
+    if list(columns) == [parent.key]:
+        return f"SELECT {key} FROM {parent.source}{f' WHERE {own.alone}' if own else ''} EXCEPT {inner}"
+    what = selected(parent, list(columns)) if columns else "COUNT(*)"
+    where = f"{own.sql} AND NOT {key} IN ({inner})" if own else f"NOT {key} IN ({inner})"
+    return f"SELECT {what} FROM {parent.source} WHERE {where}"
+
+
+def keys_without_children(database: DrawnDatabase, wording: Wording) -> Question | None:
+    """Keys that no child refers to, or none of a condition."""
+    reference = draw_reference(database, wording)
+    if reference is None:
+        return None
+    parent, condition = reference.parent, draw_positive(reference.child, wording) if wording.chance(0.5) else None
+    others = condition.of(wording.plural(reference.child)) if condition else wording.plural(reference.child)
+    keys, many = in_plural("code" if parent.key.type == "text" else "id"), wording.plural(parent)
+    text = wording.pick(
+        f"What are the {keys} of the {many} that have no {others}?",
+        f"Find the {keys} of {many} without {others}.",
+        f"Which {many} do not have any {others}? List their {keys}.",
+        f"Show the {wording.singular(parent)} {keys} that have no {others}.",
+    )
+    return Question(text, parents_without(reference, [parent.key], None, condition))
+
+
+def values_without_rows(database: DrawnDatabase, wording: Wording) -> Question | None:
+    """Values of a category that no row of a condition has, or none that children refer to."""
+    table = draw_table(database, wording, "category")
+    if table is None:
+        return None
+    shown = wording.rng.choice(table.with_role("category"))
+    select = f"SELECT {table.sql(shown)} FROM {table.source}"
+    references = [one for one in database.references if one.parent is table]
+    if references and wording.chance(0.5):
+        reference = wording.rng.choice(references)
+        condition = draw_positive(reference.child, wording) if wording.chance(0.5) else None
+        others = condition.of(wording.plural(reference.child)) if condition else wording.plural(reference.child)
+        whom = f"{wording.plural(table)} {reference.column.words.child} {others}"
+        where = f" WHERE {condition.alone}" if condition else ""
+        taken = f"SELECT {table.sql(shown)} {joined(reference)}{where}"
+    else:
+        condition = draw_positive(table, wording)
+        if condition is None or table.sql(shown) in condition.sql:
+            return None
+        whom, taken = condition.of(wording.plural(table)), f"{select} WHERE {condition.alone}"
+    values = in_plural(wording.phrase(shown))
+    text = wording.pick(
+        f"Which {values} have no {whom}?",
+        f"What are the {values} without any {whom}?",
+        f"List the {values} that do not have any {whom}.",
+        f"Find the {values} with no {whom}.",
+    )
+    return Question(text, f"{select} EXCEPT {taken}")
+
+
+def all_but_some(database: DrawnDatabase, wording: Wording) -> Question | None:
+    """The names of all parents except those with children of a condition."""
+    reference = draw_reference(database, wording)
+    condition = draw_positive(reference.child, wording) if reference else None
+    names = wording.names(reference.parent) if reference else []
+    if reference is None or condition is None or not names:
+        return None
+    parent, others = reference.parent, condition.of(wording.plural(reference.child))
+    what, link = wording.listings(names, parent), wording.pick(reference.column.words.child, "that have", "with")
+    text = wording.pick(
+        f"Show the {what} of all {wording.plural(parent)} except for those {link} {others}.",
+        f"List the {what} of {wording.plural(parent)}, except those {link} {others}.",
+        f"What are the {what} of all {wording.plural(parent)} but those {link} {others}?",
+    )
+    select = f"SELECT {selected(parent, names)}"
+    return Question(text, f"{select} FROM {parent.source} EXCEPT {select} {joined(reference)} WHERE {condition.alone}")
 
 
 def shared_values(database: DrawnDatabase, wording: Wording) -> Question | None:
@@ -95,47 +189,114 @@ def shared_values(database: DrawnDatabase, wording: Wording) -> Question | None:
     if table is None:
         return None
     shown = wording.rng.choice(table.with_role("category"))
-    columns = [one for one in table.with_role("measure", "year", "category", "flag") if one is not shown]
-    if not columns:
+    pair = draw_apart(table, wording, shown)
+    if pair is None:
         return None
-    column = wording.rng.choice(columns)
-    one, other = condition_on(table, column, wording), condition_on(table, column, wording)
-    if not apart(one, other):
-        return None
-    phrase, whom = wording.phrase(shown), wording.plural(table)
-    both = wording.chance(0.6)
+    one, other = pair
+    phrases, whom = in_plural(wording.phrase(shown)), wording.plural(table)
+    both = wording.chance(_BOTH)
     text = (
         wording.pick(
-            f"Which {phrase} values have both {one.of(whom)} and {other.of(whom)}?",
-            f"Show the {phrase} shared by {one.of(whom)} and {other.of(whom)}.",
-            f"What are the {phrase} values of both {one.of(whom)} and {other.of(whom)}?",
+            f"Which {phrases} have both {one.of(whom)} and {other.of(whom)}?",
+            f"Show the {phrases} shared by {one.of(whom)} and {other.of(whom)}.",
+            f"What are the {phrases} of both {one.of(whom)} and {other.of(whom)}?",
+            f"Which {phrases} have {one.of(whom)} as well as {other.of(whom)}?",
         )
         if both
         else wording.pick(
-            f"Which {phrase} values have {one.of(whom)} but no {other.of(whom)}?",
-            f"Show the {phrase} of {one.of(whom)}, except those of {other.of(whom)}.",
+            f"Which {phrases} have {one.of(whom)} but no {other.of(whom)}?",
+            f"Show the {phrases} of {one.of(whom)}, except those of {other.of(whom)}.",
         )
     )
     select = f"SELECT {table.sql(shown)} FROM {table.source} WHERE"
-    return Question(text, f"{select} {one.sql} {'INTERSECT' if both else 'EXCEPT'} {select} {other.sql}")
+    return Question(text, f"{select} {one.sql} {_operator(both)} {select} {other.sql}")
+
+
+def _operator(both: bool) -> str:
+    return "INTERSECT" if both else "EXCEPT"
+
+
+@dataclass(frozen=True, slots=True)
+class _Kin:
+    """Parents and what they have, the children or what these refer to in turn.
+
+    Attributes:
+        parent: its rows are asked for.
+        link: stands between the two nouns, such as `who wrote`.
+        nouns: what they have, in words, without a condition: one table's, or two with what links them.
+        tested: the table that conditions are on.
+        reference: the children's key of the parent, as SQL names it.
+        from_children: FROM without the parent.
+        from_parent: FROM with it.
+    """
+
+    parent: DrawnTable
+    link: str
+    nouns: tuple[str, str]
+    tested: DrawnTable
+    reference: str
+    from_children: str
+    from_parent: str
+
+    def of(self, condition: Condition) -> str:
+        """Returns what the parents have, with a condition in words."""
+        before, noun = self.nouns
+        return f"{before}{condition.of(noun)}"
+
+
+def _draw_kin(database: DrawnDatabase, wording: Wording) -> _Kin | None:
+    chain = draw_chain(database, wording, LINKING) if wording.chance(0.6) else None
+    if chain:
+        middle, end = chain.middle, chain.end
+        nouns = (f"{wording.plural(middle)} {chain.far_link} ", wording.plural(end))
+        rest = f"FROM {middle.source} JOIN {end.source} ON {chain.far.condition}"
+        return _Kin(chain.start, chain.near_link, nouns, end, middle.sql(chain.near.column), rest, chain.source)
+    reference = draw_reference(database, wording)
+    if reference is None:
+        return None
+    child, link = reference.child, reference.column.words.child
+    key, rest = child.sql(reference.column), f"FROM {child.source}"
+    return _Kin(reference.parent, link, ("", wording.plural(child)), child, key, rest, joined(reference))
 
 
 def parents_of_both(database: DrawnDatabase, wording: Wording) -> Question | None:
-    """Parents that have a child of one value and a child of another."""
-    reference = draw_reference(database, wording)
-    categories = reference.child.with_role("category", "flag") if reference else []
-    if reference is None or not categories:
+    """Parents that have a child of one value and one of another, or none of it; by what tells them apart."""
+    kin = _draw_kin(database, wording)
+    pair = draw_apart(kin.tested, wording) if kin else None
+    if kin is None or pair is None:
         return None
-    column = wording.rng.choice(categories)
-    one, other = condition_on(reference.child, column, wording), condition_on(reference.child, column, wording)
-    if not apart(one, other):
-        return None
-    parent, others = reference.parent, wording.plural(reference.child)
-    columns = wording.shown(parent, 1)
-    whom = f"{wording.plural(parent)} that have both {one.of(others)} and {other.of(others)}"
-    select = f"SELECT {selected(parent, columns)} {joined(reference)} WHERE"
-    sql = f"{select} {one.sql} INTERSECT {select} {other.sql}"
+    both, parent = wording.chance(_BOTH), kin.parent
+    categories, names = parent.with_role("category"), wording.names(parent)
+    [kind] = wording.rng.choices(("name", "key", "category"), (5 * bool(names), 2, 2 * bool(categories)))
+    if kind == "category":
+        return _categories_of_both(kin, wording.rng.choice(categories), pair, both, wording)
+    one, other = map(kin.of, pair)
+    having = f"that have both {one} and {other}" if both else f"that have {one} but no {other}"
+    whom = f"{wording.plural(parent)} {having}"
+    if kind == "key":
+        columns, select = [parent.key], f"SELECT {kin.reference} {kin.from_children} WHERE"
+    else:
+        columns, select = names, f"SELECT {selected(parent, names)} {kin.from_parent} WHERE"
+    sql = f"{select} {pair[0].sql} {_operator(both)} {select} {pair[1].sql}"
     return Question(wording.ask(wording.listings(columns, parent), whom), sql)
+
+
+def _categories_of_both(
+    kin: _Kin, category: DrawnColumn, pair: tuple[Condition, Condition], both: bool, wording: Wording
+) -> Question:
+    """Values that some parents with one kind of children have, and others with another kind; or none of these."""
+    values, parents = in_plural(wording.phrase(category)), wording.plural(kin.parent)
+    one, other = (f"{parents} {kin.link} {kin.of(condition)}" for condition in pair)
+    text = (
+        wording.pick(
+            f"Which {values} have {one} as well as {other}?",
+            f"What are the {values} that have both {one} and {other}?",
+        )
+        if both
+        else f"Which {values} have {one} but no {other}?"
+    )
+    select = f"SELECT {kin.parent.sql(category)} {kin.from_parent} WHERE"
+    return Question(text, f"{select} {pair[0].sql} {_operator(both)} {select} {pair[1].sql}")
 
 
 def either_table(database: DrawnDatabase, wording: Wording) -> Question | None:
@@ -161,7 +322,10 @@ PATTERNS: tuple[tuple[Pattern, int], ...] = (
     (all_extreme_rows, 2),
     (without_children, 5),
     (without_such_children, 2),
-    (shared_values, 4),
-    (parents_of_both, 3),
+    (keys_without_children, 4),
+    (values_without_rows, 3),
+    (all_but_some, 3),
+    (shared_values, 8),
+    (parents_of_both, 18),
     (either_table, 1),
 )

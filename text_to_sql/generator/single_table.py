@@ -1,10 +1,11 @@
 """Questions about one table: rows, numbers of rows, extremes, groups."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from text_to_sql.generator.conditions import draw_condition, draw_two_conditions
 from text_to_sql.generator.database import DrawnColumn, DrawnDatabase, DrawnTable
-from text_to_sql.generator.wording import Question, Wording, in_plural
+from text_to_sql.generator.domain import vocabulary
+from text_to_sql.generator.wording import Question, Wording, in_plural, is_plural, is_single
 
 Pattern = Callable[[DrawnDatabase, Wording], Question | None]
 
@@ -16,7 +17,15 @@ _AGGREGATES = {
 }
 _WITHOUT_SUM = frozenset(
     "age rate rating percent percentage share temperature speed height elevation altitude depth score floor level rank "  # noqa: SIM905
-    "grade mark stars position average".split()
+    "grade mark marks stars position average place ranking bib order speed index hardness bitterness "
+    "strength alcohol".split()
+)
+# Amounts of money in plural.
+_SUMS = ("assets", "sales")
+# Superlatives that say nothing without the column: not `the vehicle that is highest`, but `with the highest price`. The
+# others say all: `the youngest player`, not `the player with the youngest year of birth`.
+_GENERIC = frozenset(
+    ("highest", "lowest", "largest", "smallest", "greatest", "latest", "earliest", "most recent", "best", "worst")
 )
 
 
@@ -31,7 +40,17 @@ def aggregate_words(wording: Wording, column: DrawnColumn) -> tuple[str, str]:
     # Nobody adds up ages.
     has_sum = _WITHOUT_SUM.isdisjoint(column.words.name.split("_"))
     function = wording.rng.choice([name for name in _AGGREGATES if name != "SUM" or has_sum])
-    return function, f"{wording.pick(*_AGGREGATES[function])} {wording.phrase(column)}"
+    return function, f"{wording.pick(*_AGGREGATES[function])} {_as_number(wording.phrase(column))}"
+
+
+def _as_number(phrase: str) -> str:
+    """Returns `number of goals` for `goals`: nobody says `the highest goals`."""
+    return f"number of {phrase}" if is_countable(phrase) else phrase
+
+
+def is_countable(phrase: str) -> bool:
+    """Whether a phrase such as `goals` names what is counted, other than `total assets`."""
+    return is_plural(phrase) and phrase.rsplit(maxsplit=1)[-1] not in _SUMS
 
 
 def selected(table: DrawnTable, columns: list[DrawnColumn]) -> str:
@@ -44,41 +63,74 @@ def list_rows(database: DrawnDatabase, wording: Wording) -> Question | None:
     table = draw_table(database, wording, "name", "category", "measure")
     if table is None:
         return None
-    columns = wording.shown(table)
-    what, whom, where = wording.listings(columns, table), wording.plural(table), ""
-    if wording.chance(0.65) and (condition := draw_condition(table, wording)):
-        whom, where = condition.of(whom), f" WHERE {condition.sql}"
+    whom, where, fixed = _some_rows(table, wording, 0.35)
+    columns = wording.shown(table, but=fixed)
+    if not columns:
+        return None
+    what = wording.listings(columns, table)
     distinct = not where and len(columns) == 1 and columns[0].words.role == "category"
     if distinct:
-        what = f"{wording.pick('different', 'distinct', 'unique')} {what}"
-    text = wording.ask(what, whom)
+        what = f"{wording.pick('different', 'distinct', 'unique')} {in_plural(what)}"
     sql = f"SELECT {'DISTINCT ' if distinct else ''}{selected(table, columns)} FROM {table.source}{where}"
-    if wording.chance(0.2):
-        return _ordered(text, sql, table, wording)
-    return Question(text, sql)
+    if not distinct and wording.chance(0.55) and (order := _draw_order(table, columns, fixed, wording)):
+        return Question(wording.ask(what, whom, order=order[0]), f"{sql} {order[1]}")
+    return Question(wording.ask(what, whom), sql)
 
 
-def _ordered(text: str, sql: str, table: DrawnTable, wording: Wording) -> Question | None:
-    columns = table.with_role("name", "measure", "year", "date")
-    if not columns or "DISTINCT" in sql:
+def _some_rows(table: DrawnTable, wording: Wording, share: float) -> tuple[str, str, frozenset[str]]:
+    """Returns all rows or, in a share, some: in words, as WHERE with a space in front, and the columns they fix."""
+    whom = wording.plural(table)
+    condition = draw_condition(table, wording) if wording.chance(share) else None
+    return (condition.of(whom), f" WHERE {condition.alone}", condition.fixed) if condition else (whom, "", frozenset())
+
+
+def _draw_order(
+    table: DrawnTable, shown: Collection[DrawnColumn], fixed: Collection[str], wording: Wording
+) -> tuple[str, str] | None:
+    """Draws an order by a column that differs between the rows; returns it in words and in SQL, or None."""
+    columns = [one for one in table.with_role("name", "measure", "year", "date") if table.sql(one) not in fixed]
+    if not columns:
         return None
-    column = wording.rng.choice(columns)
-    phrase, descending = wording.phrase(column), wording.chance(0.5)
-    if column.words.role == "name" and not descending and wording.chance(0.6):
-        order = wording.pick("in alphabetical order", f"in alphabetical order of {phrase}", f"sorted by {phrase}")
-    elif descending:
-        order = wording.pick(
+    column, descending = wording.rng.choice(columns), wording.chance(0.5)
+    if column in shown and column.words.role == "name" and not descending and wording.chance(0.4):
+        return wording.pick("in alphabetical order", "sorted alphabetically"), f"ORDER BY {table.sql(column)} ASC"
+    makers = {"name": _alphabetical, "measure": _by_number}
+    words = makers.get(column.words.role, _by_time)(wording.phrase(column), descending, wording)
+    return words, f"ORDER BY {table.sql(column)} {'DESC' if descending else 'ASC'}"
+
+
+def _alphabetical(phrase: str, descending: bool, wording: Wording) -> str:
+    if descending:
+        return wording.pick(
             f"in descending order of {phrase}",
             f"sorted by {phrase} in descending order",
-            f"from highest to lowest {phrase}",
+            f"in reverse alphabetical order of {phrase}",
         )
-    else:
-        order = wording.pick(
-            f"ordered by {phrase}", f"in ascending order of {phrase}", f"sorted by {phrase} from lowest to highest"
+    return wording.pick(
+        f"in alphabetical order of {phrase}",
+        f"sorted by {phrase}",
+        f"sorted by {phrase} in alphabetical order",
+    )
+
+
+def _by_number(phrase: str, descending: bool, wording: Wording) -> str:
+    first, last = ("highest", "lowest") if descending else ("lowest", "highest")
+    ends = f"sorted by {phrase} from {first} to {last}"
+    if descending:
+        return wording.pick(f"in descending order of {phrase}", f"sorted by {phrase} in descending order", ends)
+    return wording.pick(f"ordered by {phrase}", f"in ascending order of {phrase}", f"sorted by {phrase}", ends)
+
+
+def _by_time(phrase: str, descending: bool, wording: Wording) -> str:
+    if descending:
+        return wording.pick(
+            f"in descending order of {phrase}",
+            f"sorted by {phrase}, the latest first",
+            f"ordered by {phrase} descending",
         )
-    end = text[-1] if text[-1] in "?." else ""
-    body = text.removesuffix(end) if end else text
-    return Question(f"{body} {order}{end}", f"{sql} ORDER BY {table.sql(column)} {'DESC' if descending else 'ASC'}")
+    return wording.pick(
+        f"ordered by {phrase}", f"in ascending order of {phrase}", f"sorted by {phrase} from earliest to latest"
+    )
 
 
 def two_conditions(database: DrawnDatabase, wording: Wording) -> Question | None:
@@ -93,19 +145,20 @@ def two_conditions(database: DrawnDatabase, wording: Wording) -> Question | None
         return None
     whom = one.of(wording.plural(table))
     whom = other.of(whom) if one.before else f"{whom} {word} {other.text}"
-    where = f"FROM {table.source} WHERE {one.sql} {word.upper()} {other.sql}"
-    if wording.chance(0.3):
+    tests = f"{one.alone} OR {other.alone}" if word == "or" else f"{one.sql} AND {other.sql}"
+    where = f"FROM {table.source} WHERE {tests}"
+    if wording.chance(0.12):
         return Question(wording.ask_number(whom), f"SELECT COUNT(*) {where}")
-    columns = wording.shown(table)
+    columns = wording.shown(table, but=one.fixed | other.fixed if word == "and" else ())
+    if not columns:
+        return None
     return Question(wording.ask(wording.listings(columns, table), whom), f"SELECT {selected(table, columns)} {where}")
 
 
 def count_rows(database: DrawnDatabase, wording: Wording) -> Question | None:
     """The number of rows, of all or of some."""
     table = wording.rng.choice(database.tables)
-    whom, where = wording.plural(table), ""
-    if wording.chance(0.7) and (condition := draw_condition(table, wording)):
-        whom, where = condition.of(whom), f" WHERE {condition.sql}"
+    whom, where, _ = _some_rows(table, wording, 0.55)
     return Question(wording.ask_number(whom), f"SELECT COUNT(*) FROM {table.source}{where}")
 
 
@@ -115,18 +168,24 @@ def count_distinct(database: DrawnDatabase, wording: Wording) -> Question | None
     if table is None:
         return None
     column = wording.rng.choice(table.with_role("category", "name"))
-    phrase, different, whom = (
-        wording.phrase(column),
-        wording.pick("different", "distinct", "unique"),
-        wording.plural(table),
-    )
+    phrases, whom = in_plural(wording.phrase(column)), wording.plural(table)
+    different = wording.pick("different", "distinct", "unique")
+    come_from = " come from" if column.words.name in ("city", "country") and _has_names_of_people(table) else ""
     text = wording.pick(
-        f"How many {different} {phrase} values do the {whom} have?",
-        f"How many {different} values of {phrase} are there among the {whom}?",
-        f"Count the number of {different} {phrase} entries of {whom}.",
-        f"What is the number of {different} {phrase} of the {whom}?",
+        f"How many {different} {phrases} do the {whom} have?",
+        f"How many {different} {phrases} are there among the {whom}?",
+        f"How many {different} {phrases} of {whom} are there?",
+        f"How many {different} {phrases} {'do' if come_from else 'are there among'} the {whom}{come_from}?",
+        f"Count the number of {different} {phrases} of {whom}.",
+        f"What is the number of {different} {phrases} of the {whom}?",
     )
     return Question(text, f"SELECT COUNT(DISTINCT {table.sql(column)}) FROM {table.source}")
+
+
+def _has_names_of_people(table: DrawnTable) -> bool:
+    names = vocabulary()
+    own = (tuple(names["full_names"]), tuple(names["first_names"]))
+    return any(column.words.values in own for column in table.with_role("name"))
 
 
 def aggregate(database: DrawnDatabase, wording: Wording) -> Question | None:
@@ -139,14 +198,16 @@ def aggregate(database: DrawnDatabase, wording: Wording) -> Question | None:
     pairs = [(column, *aggregate_words(wording, column)) for column in drawn]
     if len(drawn) == 1 and wording.chance(0.25):
         [column] = drawn
-        phrase = wording.phrase(column)
+        phrase = _as_number(wording.phrase(column))
         pairs = [(column, "MIN", f"minimum, maximum and average {phrase}"), (column, "MAX", ""), (column, "AVG", "")]
     what = wording.join([words for _, _, words in pairs if words])
     whom, where = wording.plural(table), ""
-    if wording.chance(0.5) and (condition := draw_condition(table, wording, drawn[0])):
-        whom, where = condition.of(whom), f" WHERE {condition.sql}"
+    condition = draw_condition(table, wording, drawn[0]) if wording.chance(0.35) else None
+    # Nobody asks for the average of a single row.
+    if condition and condition.fixed.isdisjoint(map(table.sql, [*drawn, *table.with_role("name")])):
+        whom, where = condition.of(whom), f" WHERE {condition.alone}"
     calls = ", ".join(f"{function}({table.sql(column)})" for column, function, _ in pairs)
-    request = wording.ask(what, whom, one=len(pairs) == 1)
+    request = wording.ask(what, whom, one=len(pairs) == 1, numbers=True)
     return Question(request, f"SELECT {calls} FROM {table.source}{where}")
 
 
@@ -156,19 +217,29 @@ def extreme_rows(database: DrawnDatabase, wording: Wording) -> Question | None:
     if table is None:
         return None
     column = wording.rng.choice(table.with_role("measure", "year", "date"))
-    columns = [one for one in wording.shown(table, 2) if one is not column]
+    columns = wording.shown(table, 2, but=(table.sql(column),))
     if not columns:
         return None
     count = wording.rng.choice((1, 1, 1, 3, 5))
     whom = wording.singular(table)
     direction, words = extreme(column, wording, several=count > 1)
-    what, order = wording.listing(columns, table), f"ORDER BY {table.sql(column)} {direction} LIMIT {count}"
+    order = f"ORDER BY {table.sql(column)} {direction} LIMIT {count}"
     sql = f"SELECT {selected(table, columns)} FROM {table.source} {order}"
     if count > 1:
-        number = wording.amount(count)
-        plural = wording.plural(table)
-        return Question(wording.ask(what, f"{number} {plural} {words}"), sql)
-    return Question(_singular_request(what, f"{whom} {words}", wording), sql)
+        foremost = f"{wording.amount(count)} {wording.plural(table)} {words}"
+        return Question(_request_of_several(wording.listings(columns, table), foremost, wording), sql)
+    return Question(_singular_request(wording.listing(columns, table), f"{whom} {words}", wording), sql)
+
+
+def _request_of_several(what: str, whom: str, wording: Wording) -> str:
+    return wording.pick(
+        f"Tell me the {what} of the {whom}." if is_single(what) else f"What are the {what} of the {whom}?",
+        f"List the {what} of the {whom}.",
+        f"Show the {what} of the {whom}.",
+        f"Give me the {what} for the {whom}",
+        f"Find the {whom} and give their {what}.",
+        f"Return the {what} of the {whom}.",
+    )
 
 
 def _singular_request(what: str, whom: str, wording: Wording) -> str:
@@ -185,17 +256,24 @@ def _singular_request(what: str, whom: str, wording: Wording) -> str:
 def extreme(column: DrawnColumn, wording: Wording, *, several: bool = False) -> tuple[str, str]:
     """Draws greatest or least; returns the direction of ORDER BY and words that follow a noun, or that of several."""
     is_, has = ("are", "have") if several else ("is", "has")
-    words, phrase = column.words, wording.phrase(column)
-    if wording.chance(0.6):
-        own, direction = words.most, "DESC"
-        general = wording.pick("highest", "largest", "greatest", "maximum") if words.role == "measure" else "latest"
-        general = wording.pick(general, "most recent") if words.role != "measure" else general
-    else:
-        own, direction = words.least, "ASC"
-        general = wording.pick("lowest", "smallest", "minimum") if words.role == "measure" else "earliest"
-    if own and wording.chance(0.4):
-        return direction, f"that {is_} {own}" if wording.chance(0.3) else f"with the {own} {phrase}"
+    words, phrase, most = column.words, wording.phrase(column), wording.chance(0.6)
+    direction, own = ("DESC", words.most) if most else ("ASC", words.least)
+    if own and own not in _GENERIC and wording.chance(0.5):
+        return direction, f"that {is_} {wording.pick('the ', '')}{own}"
+    # The first rank is the highest for one and the lowest for another, but the best for all.
+    is_rank = "best" in (words.least, words.most) and words.most != "best"
+    fits = own in _GENERIC and not is_countable(phrase) and (is_rank or wording.chance(0.4))
+    general = own if fits else _general(column, phrase, wording, most=most)
     return direction, wording.pick(f"with the {general} {phrase}", f"that {has} the {general} {phrase}")
+
+
+def _general(column: DrawnColumn, phrase: str, wording: Wording, *, most: bool) -> str:
+    """Draws a superlative that fits any column of such a role."""
+    if column.words.role != "measure":
+        return wording.pick("latest", "most recent") if most else "earliest"
+    if is_countable(phrase):
+        return "most" if most else "fewest"
+    return wording.pick("highest", "largest", "greatest", "maximum") if most else wording.pick("lowest", "smallest")
 
 
 def groups(database: DrawnDatabase, wording: Wording) -> Question | None:
@@ -257,12 +335,12 @@ def rows_per_reference(database: DrawnDatabase, wording: Wording) -> Question | 
             f"Find the {one} {id_} that has the most {others}.",
         )
         return Question(text, f"SELECT {name} {grouped} ORDER BY COUNT(*) DESC LIMIT 1")
-    number, many = wording.rng.randint(2, 5), wording.plural(reference.parent)
-    words, operator = wording.rng.choice([("at least", ">="), ("more than", ">")])
+    (words, operator, number), many = draw_size(wording), wording.plural(reference.parent)
+    some = f"{words} {wording.amount(number)} {others if number > 1 else wording.singular(table)}"
     text = wording.pick(
-        f"Find the {in_plural(id_)} of {many} with {words} {number} {others}.",
-        f"Which {many} have {words} {number} {others}? Show their {in_plural(id_)}.",
-        f"Show the {one} {in_plural(id_)} that have {words} {number} {others}.",
+        f"Find the {in_plural(id_)} of {many} with {some}.",
+        f"Which {many} have {some}? Show their {in_plural(id_)}.",
+        f"Show the {one} {in_plural(id_)} that have {some}.",
     )
     return Question(text, f"SELECT {name} {grouped} HAVING COUNT(*) {operator} {number}")
 
@@ -310,24 +388,36 @@ def large_groups(database: DrawnDatabase, wording: Wording) -> Question | None:
     if table is None:
         return None
     column = wording.rng.choice(table.with_role("category", "year"))
-    phrase, whom, least = wording.phrase(column), wording.plural(table), wording.rng.randint(2, 12)
-    number = wording.amount(least)
     if (measures := table.with_role("measure")) and wording.chance(0.35):
         return _groups_by_average(table, column, wording.rng.choice(measures), wording)
-    words, operator = wording.rng.choice([("at least", ">="), ("more than", ">"), ("fewer than", "<")])
+    phrases, whom = in_plural(wording.phrase(column)), wording.plural(table)
+    words, operator, number = draw_size(wording)
+    some = f"{words} {wording.amount(number)} {whom if number > 1 else wording.singular(table)}"
     text = wording.pick(
-        f"Which {phrase} values have {words} {number} {whom}?",
-        f"Find the {phrase} values that {words} {number} {whom} have.",
-        f"Show every {phrase} with {words} {number} {whom}.",
-        f"What are the {phrase} values shared by {words} {number} {whom}?",
+        f"Which {phrases} have {some}?",
+        f"Find the {phrases} that have {some}.",
+        f"Show the {phrases} with {some}.",
+        f"What are the {phrases} shared by {some}?",
     )
-    having = f"GROUP BY {table.sql(column)} HAVING COUNT(*) {operator} {least}"
+    having = f"GROUP BY {table.sql(column)} HAVING COUNT(*) {operator} {number}"
     return Question(text, f"SELECT {table.sql(column)} FROM {table.source} {having}")
+
+
+def draw_size(wording: Wording) -> tuple[str, str, int]:
+    """Draws what the size of a group is compared with, mostly 1 to 3: words, an operator and the number."""
+    [number] = wording.rng.choices((1, 2, 3, 4, 5, 8, 10), (5, 6, 4, 1, 1, 1, 1))
+    # Every group has a row.
+    if number == 1:
+        return "more than", ">", 1
+    words, operator = wording.rng.choice(
+        [("at least", ">="), ("at least", ">="), ("more than", ">"), ("more than", ">"), ("fewer than", "<")]
+    )
+    return words, operator, number
 
 
 def _groups_by_average(table: DrawnTable, column: DrawnColumn, measure: DrawnColumn, wording: Wording) -> Question:
     phrases, whom, value = in_plural(wording.phrase(column)), wording.plural(table), wording.number_of(measure)
-    what = f"{wording.pick('average', 'mean')} {wording.phrase(measure)}"
+    what = f"{wording.pick('average', 'mean')} {_as_number(wording.phrase(measure))}"
     words, operator = wording.rng.choice([("above", ">"), ("higher than", ">"), ("below", "<"), ("lower than", "<")])
     text = wording.pick(
         f"Which {phrases} have {whom} whose {what} is {words} {value}?",
@@ -341,9 +431,7 @@ def _groups_by_average(table: DrawnTable, column: DrawnColumn, measure: DrawnCol
 def whole_rows(database: DrawnDatabase, wording: Wording) -> Question | None:
     """All columns of all rows or of some."""
     table = wording.rng.choice(database.tables)
-    whom, where = wording.plural(table), ""
-    if wording.chance(0.6) and (condition := draw_condition(table, wording)):
-        whom, where = condition.of(whom), f" WHERE {condition.sql}"
+    whom, where, _ = _some_rows(table, wording, 0.4)
     what = wording.pick("details", "information", "columns", "data")
     text = wording.pick(
         f"Show all {what} about the {whom}.",
@@ -356,11 +444,11 @@ def whole_rows(database: DrawnDatabase, wording: Wording) -> Question | None:
 
 
 PATTERNS: tuple[tuple[Pattern, int], ...] = (
-    (list_rows, 10),
+    (list_rows, 13),
     (whole_rows, 2),
     (rows_per_reference, 3),
     (two_conditions, 5),
-    (count_rows, 5),
+    (count_rows, 3),
     (count_distinct, 2),
     (aggregate, 5),
     (extreme_rows, 5),
