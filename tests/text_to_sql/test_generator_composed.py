@@ -9,18 +9,14 @@ from functools import cache
 
 import pytest
 
-from text_to_sql.generator import aggregates, composed, composed_groups, named_rows
+from text_to_sql.generator import aggregates, composed, composed_groups, counted_rows, foremost, named_rows
 from text_to_sql.generator.aggregates import aggregate_of_some, sum_of_products
-from text_to_sql.generator.composed import (
-    foremost_of_some,
-    list_of_some,
-    number_of_some,
-    owners_of_some,
-    rows_of_either,
-)
+from text_to_sql.generator.composed import list_of_some, owners_of_some, rows_of_either
 from text_to_sql.generator.composed_groups import number_per_group, share_of_rows
+from text_to_sql.generator.counted_rows import number_of_some
 from text_to_sql.generator.database import DrawnColumn, DrawnDatabase, DrawnTable, draw_database
 from text_to_sql.generator.domain import load_domains
+from text_to_sql.generator.foremost import foremost_of_some
 from text_to_sql.generator.named_rows import owner_of_one
 from text_to_sql.generator.people import FIRST, LAST
 from text_to_sql.generator.single_table import Pattern
@@ -28,7 +24,8 @@ from text_to_sql.generator.wording import Question, Wording
 from text_to_sql.schema import quoted
 
 DOMAINS = load_domains()
-MAKERS = [maker for module in (composed, composed_groups, aggregates, named_rows) for maker, _ in module.PATTERNS]
+MODULES = (composed, foremost, counted_rows, composed_groups, aggregates, named_rows)
+MAKERS = [maker for module in MODULES for maker, _ in module.PATTERNS]
 
 
 @cache

@@ -9,7 +9,14 @@ from functools import cache
 import pytest
 
 from text_to_sql.data.canonical import canonical_sql
-from text_to_sql.generator import compared_rows, joined_tables, several_selects
+from text_to_sql.generator import (
+    chains,
+    compared_rows,
+    counted_children,
+    joined_tables,
+    set_operations,
+    several_selects,
+)
 from text_to_sql.generator.conditions import apart
 from text_to_sql.generator.database import DrawnDatabase, DrawnTable, draw_database
 from text_to_sql.generator.domain import load_domains
@@ -18,7 +25,8 @@ from text_to_sql.generator.rows import draw_apart, draw_positive
 from text_to_sql.generator.wording import Question, Wording
 
 DOMAINS = load_domains()
-MAKERS = [maker for module in (joined_tables, several_selects, compared_rows) for maker, _ in module.PATTERNS]
+MODULES = (joined_tables, counted_children, chains, several_selects, set_operations, compared_rows)
+MAKERS = [maker for module in MODULES for maker, _ in module.PATTERNS]
 Maker = Callable[[DrawnDatabase, Wording], Question | None]
 Made = tuple[DrawnDatabase, str, str]
 
@@ -63,7 +71,7 @@ def test_plain_words_for_having_children_are_joins() -> None:
 
 def test_both_kinds_of_children_are_a_set_operation_of_names_keys_or_categories_and_else_two_tests() -> None:
     operators = Counter[str]()
-    for database, text, sql in questions_of(several_selects.parents_of_both):
+    for database, text, sql in questions_of(set_operations.parents_of_both):
         operators[re.findall("INTERSECT|EXCEPT", sql)[0]] += 1
         assert _tells_apart(database, shown(sql)), (text, sql)
     assert operators["INTERSECT"] > operators["EXCEPT"] > 20
@@ -88,7 +96,7 @@ def _tells_apart(database: DrawnDatabase, columns: list[str]) -> bool:
 
 
 def test_rows_that_a_chain_repeats_are_counted_once_each() -> None:
-    counts = [sql for _, _, sql in questions_of(joined_tables.along_a_chain) if "COUNT(" in sql]
+    counts = [sql for _, _, sql in questions_of(chains.along_a_chain) if "COUNT(" in sql]
     once = [sql for sql in counts if "COUNT(DISTINCT" in sql]
     assert len(once) > 10
     assert len(counts) - len(once) > 3
@@ -99,7 +107,7 @@ def test_rows_that_a_chain_repeats_are_counted_once_each() -> None:
 
 
 def test_distinct_is_said() -> None:
-    makers = (joined_tables.along_a_chain, joined_tables.parents_of_child)
+    makers = (chains.along_a_chain, joined_tables.parents_of_child)
     lists = [(text, sql) for maker in makers for _, text, sql in questions_of(maker) if "(" not in shown(sql)[0]]
     distinct = [text for text, sql in lists if sql.startswith("SELECT DISTINCT")]
     assert 0.25 < len(distinct) / len(lists) < 0.6
@@ -163,7 +171,11 @@ def tables() -> list[DrawnTable]:
 
 
 def test_groups_of_parents_are_by_their_key() -> None:
-    makers = (joined_tables.children_per_parent, joined_tables.parent_with_most, joined_tables.counted_along_a_chain)
+    makers = (
+        counted_children.children_per_parent,
+        counted_children.parent_with_most,
+        counted_children.counted_along_a_chain,
+    )
     for maker in makers:
         for database, text, sql in questions_of(maker):
             keys = [table.sql(table.key) for table in database.tables if table.key]
@@ -182,14 +194,14 @@ def test_one_named_row_has_an_article() -> None:
 
 
 def test_values_are_asked_for_in_plural() -> None:
-    makers = (several_selects.shared_values, several_selects.values_without_rows)
+    makers = (set_operations.shared_values, set_operations.values_without_rows)
     texts = [text for maker in makers for _, text, _ in questions_of(maker)]
     assert not [text for text in texts if " values " in text]
     assert sum(text.startswith("Which ") for text in texts) > 50
 
 
 def test_a_key_without_children_is_taken_from_all_by_except() -> None:
-    made = questions_of(several_selects.keys_without_children)
+    made = questions_of(set_operations.keys_without_children)
     assert all(re.fullmatch(r"SELECT \S+ FROM \S+ EXCEPT SELECT .+", sql) for _, _, sql in made)
     others = [several_selects.without_children, several_selects.without_such_children, compared_rows.with_and_without]
     for database, _, sql in [made for maker in others for made in questions_of(maker)]:

@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from tests.text_to_sql.test_grammar import allows
 from text_to_sql.data.canonical import canonical_sql
-from text_to_sql.generator import single_table
+from text_to_sql.generator import groups, single_table
 from text_to_sql.generator.conditions import apart, condition_on, draw_condition
 from text_to_sql.generator.database import DrawnColumn, DrawnTable, draw_database
 from text_to_sql.generator.domain import DomainColumn, load_domains
@@ -22,7 +22,7 @@ from text_to_sql.generator.single_table import Pattern
 from text_to_sql.generator.wording import Condition, Question, Wording, in_plural, is_or_are
 
 DOMAINS = load_domains()
-PATTERNS = [pattern for pattern, _ in single_table.PATTERNS]
+PATTERNS = [pattern for pattern, _ in (*single_table.PATTERNS, *groups.PATTERNS)]
 FIXING = re.compile(r"(?:WHERE|AND) (\S+) (?:= |IS NULL)")
 
 
@@ -124,7 +124,7 @@ def test_nobody_adds_up_what_has_no_sum(name: str) -> None:
 
 
 def test_groups_are_named_in_plural_and_compared_with_small_numbers() -> None:
-    for one in (*questions(single_table.large_groups), *questions(single_table.count_distinct)):
+    for one in (*questions(groups.large_groups), *questions(single_table.count_distinct)):
         assert not re.search(r"\bvalues\b", one.text)
     sizes = [int(size) for one in all_questions() for size in re.findall(r"HAVING COUNT\(\*\) \S+ (\d+)", one.sql)]
     assert len(sizes) > 100

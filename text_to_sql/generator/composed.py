@@ -2,22 +2,19 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 
 from text_to_sql.generator.conditions import condition_on
 from text_to_sql.generator.database import DrawnColumn, DrawnDatabase, DrawnTable, Reference
 from text_to_sql.generator.domain import vocabulary
 from text_to_sql.generator.people import FIRST
 from text_to_sql.generator.rows import Rows, draw_apart, draw_rows, references_of
-from text_to_sql.generator.single_table import Pattern, draw_table, extreme, selected
-from text_to_sql.generator.wording import Condition, Question, Wording, capital, in_plural
+from text_to_sql.generator.single_table import Pattern, draw_table, selected
+from text_to_sql.generator.wording import Condition, Question, Wording, capital
 
 FULL_NAMES = tuple(vocabulary()["full_names"])
-_PLACES = ("second", "third")
 _TESTED_ROLES = ("category", "measure", "year", "date", "flag")
 # Superlatives that say nothing without the column that they are about.
-_GENERAL = frozenset(("highest", "lowest", "largest", "smallest", "greatest"))
-_OF_ONE = {"that are ": "that is ", "that have ": "that has ", "who are ": "who is ", "who have ": "who has "}
+GENERAL = frozenset(("highest", "lowest", "largest", "smallest", "greatest"))
 
 
 def is_fixed(rows: Rows, table: DrawnTable, column: DrawnColumn) -> bool:
@@ -63,7 +60,7 @@ def follow(rows: Rows, way: Sequence[Reference]) -> None:
         rows.join(reference)
 
 
-def _draw_shown(rows: Rows, wording: Wording, most: int = 3) -> list[DrawnColumn]:
+def draw_shown(rows: Rows, wording: Wording, most: int = 3) -> list[DrawnColumn]:
     """Draws columns to show that no condition is about."""
     table = rows.table
     return wording.shown(table, most, [table.sql(one) for one in table.columns if not varies(rows, table, one)])
@@ -75,12 +72,12 @@ def list_of_some(database: DrawnDatabase, wording: Wording) -> Question | None:
     if table is None:
         return None
     rows = Rows(table) if wording.chance(0.45) else draw_rows(database, table, wording)
-    columns = _draw_shown(rows, wording)
+    columns = draw_shown(rows, wording)
     has_other = columns and (wording.chance(0.3) or not rows.is_restricted)
-    other = _other_table(database, rows, wording) if has_other else None
+    other = other_table(database, rows, wording) if has_other else None
     if not columns or not (rows.is_restricted or other):
         return None
-    if other is None and _asks_who(database, table, columns, wording):
+    if other is None and asks_who(database, table, columns, wording):
         whom = rows.named(wording.plural(table))
         return Question(f"Who are the {whom}?", f"SELECT {selected(table, columns)} {rows.sql}")
     return _list(rows, columns, other, wording)
@@ -99,7 +96,7 @@ def _list(rows: Rows, columns: list[DrawnColumn], other: tuple[str, str] | None,
     return Question(wording.ask(what, whom), sql)
 
 
-def _asks_who(database: DrawnDatabase, table: DrawnTable, columns: list[DrawnColumn], wording: Wording) -> bool:
+def asks_who(database: DrawnDatabase, table: DrawnTable, columns: list[DrawnColumn], wording: Wording) -> bool:
     """Whether `who` stands for the whole name of a person, now and then."""
     return columns == wording.names(table) and is_people(database, table) and wording.chance(0.3)
 
@@ -112,7 +109,7 @@ def is_people(database: DrawnDatabase, table: DrawnTable) -> bool:
     return has_names or any(link.startswith("who ") for link in links)
 
 
-def _other_table(database: DrawnDatabase, rows: Rows, wording: Wording) -> tuple[str, str] | None:
+def other_table(database: DrawnDatabase, rows: Rows, wording: Wording) -> tuple[str, str] | None:
     """Adds columns of what the rows refer to, maybe over another table; returns them in words and in SQL."""
     ways = [way for way in ways_up(database, rows) if way[-1].parent.with_role("name")]
     if not ways:
@@ -164,7 +161,7 @@ def _order(column: DrawnColumn, only_name: bool, wording: Wording) -> tuple[str,
     )
     if words.role == "name":
         return wording.pick("in alphabetical order", by) if only_name else by, False
-    if own and own not in _GENERAL and wording.chance(0.6):
+    if own and own not in GENERAL and wording.chance(0.6):
         other = words.least if descending else words.most
         return (f"from the {own} to the {other}" if other else f"with the {own} first"), descending
     if words.role == "measure":
@@ -173,146 +170,6 @@ def _order(column: DrawnColumn, only_name: bool, wording: Wording) -> tuple[str,
             descending,
         )
     return f"{by}, {'latest' if descending else 'earliest'} first", descending
-
-
-def number_of_some(database: DrawnDatabase, wording: Wording) -> Question | None:
-    """How many rows, or how many different values or owners they have."""
-    table = wording.rng.choice(database.tables)
-    rows = Rows(table) if wording.chance(0.3) else draw_rows(database, table, wording)
-    if wording.chance(0.4) or not rows.is_restricted:
-        return _number_of_different(database, rows, wording)
-    return Question(wording.ask_number(rows.named(wording.plural(table))), f"SELECT COUNT(*) {rows.sql}")
-
-
-def _number_of_different(database: DrawnDatabase, rows: Rows, wording: Wording) -> Question | None:
-    """How many owners the rows have, or how many values of a column of their own or of their owners."""
-    table, ways = rows.table, [way for way in ways_up(database, rows) if len(way) == 1]
-    if ways and wording.chance(0.6):
-        [reference] = wording.rng.choice(ways)
-        return _number_of_owners(reference, rows, wording)
-    columns = [one for one in table.with_role("category") if varies(rows, table, one)]
-    if not columns:
-        return None
-    column, whom = wording.rng.choice(columns), f"the {rows.named(wording.plural(table))}"
-    return _number_of_values(table.sql(column), wording.phrase(column), whom, rows, wording)
-
-
-def _number_of_owners(reference: Reference, rows: Rows, wording: Wording) -> Question:
-    parent, whom = reference.parent, rows.named(wording.plural(rows.table))
-    owners = wording.plural(parent)
-    values = [one for one in parent.with_role("category") if varies(rows, parent, one)]
-    if values and wording.chance(0.35):
-        column = wording.rng.choice(values)
-        rows.join(reference)
-        return _number_of_values(
-            parent.sql(column), wording.phrase(column), f"the {owners} of the {whom}", rows, wording
-        )
-    different, link = wording.pick("different ", "distinct ", ""), reference.column.words.child
-    text = wording.pick(
-        f"How many {different}{owners} have {whom}?",
-        f"How many {different}{owners} {link} {whom} are there?",
-        f"Count the {different}{owners} {link} {whom}.",
-        f"How many different {owners} are there for the {whom}?",
-    )
-    return Question(text, f"SELECT COUNT(DISTINCT {rows.table.sql(reference.column)}) {rows.sql}")
-
-
-def _number_of_values(column: str, phrase: str, whom: str, rows: Rows, wording: Wording) -> Question:
-    different, values = wording.pick("different", "distinct", "unique"), in_plural(phrase)
-    text = wording.pick(
-        f"How many {different} {values} do {whom} have?",
-        f"How many {different} {values} are there among {whom}?",
-        f"What is the number of {different} {values} of {whom}?",
-        f"Count the {different} {values} of {whom}.",
-    )
-    return Question(text, f"SELECT COUNT(DISTINCT {column}) {rows.sql}")
-
-
-def foremost_of_some(database: DrawnDatabase, wording: Wording) -> Question | None:
-    """The first rows in an order: the cheapest, the three longest, the second oldest."""
-    table = draw_table(database, wording, "measure", "year", "date")
-    if table is None:
-        return None
-    rows = Rows(table) if wording.chance(0.65) else draw_rows(database, table, wording, (5, 4, 1))
-    ordered = [one for one in table.with_role("measure", "year", "date") if varies(rows, table, one)]
-    if not ordered or is_one(rows, table):
-        return None
-    column = wording.rng.choice(ordered)
-    columns = [one for one in _draw_shown(rows, wording, 2) if one is not column]
-    if not columns:
-        return None
-    if wording.chance(0.12):
-        return _in_second_place(rows, column, columns, wording)
-    return _in_first_places(database, rows, column, columns, wording)
-
-
-def _in_first_places(
-    database: DrawnDatabase, rows: Rows, column: DrawnColumn, columns: list[DrawnColumn], wording: Wording
-) -> Question:
-    table, count = rows.table, wording.rng.choice((1, 1, 1, 2, 3, 4, 5, 10))
-    direction, whom = _superlative(rows, column, count, wording)
-    end = f"ORDER BY {table.sql(column)} {direction} LIMIT {count}"
-    if _asks_who(database, table, columns, wording):
-        is_ = "is" if count == 1 else "are"
-        return Question(f"Who {is_} the {whom}?", f"SELECT {selected(table, columns)} {rows.sql} {end}")
-    if wording.chance(0.15):
-        columns = [*columns, column]
-    what = wording.listing(columns, table) if count == 1 else wording.listings(columns, table)
-    select = selected(table, columns)
-    if wording.chance(0.2) and (other := _other_table(database, rows, wording)):
-        what, select = f"{what} {other[0]}", f"{select}, {other[1]}"
-    return Question(_request_for_foremost(what, whom, count, wording), f"SELECT {select} {rows.sql} {end}")
-
-
-def _named(rows: Rows, count: int, wording: Wording) -> str:
-    """Returns the rows with all their words; a single one with `that is`, not with `that are`."""
-    if count > 1:
-        return rows.named(wording.plural(rows.table))
-    own = [replace(one, text=_of_one(one.text)) for one in rows.conditions]
-    return replace(rows, conditions=own).named(wording.singular(rows.table))
-
-
-def _of_one(text: str) -> str:
-    return next((one + text.removeprefix(many) for many, one in _OF_ONE.items() if text.startswith(many)), text)
-
-
-def _superlative(rows: Rows, column: DrawnColumn, count: int, wording: Wording) -> tuple[str, str]:
-    """Returns the direction of the order, and `cheapest poetry book` or `three books with the lowest price`."""
-    noun = _named(rows, count, wording)
-    number = "" if count == 1 else f"{wording.amount(count)} "
-    greatest = wording.chance(0.6)
-    own = column.words.most if greatest else column.words.least
-    if own and own not in _GENERAL and wording.chance(0.7):
-        return ("DESC" if greatest else "ASC"), f"{number}{own} {noun}"
-    direction, words = extreme(column, wording, several=count > 1)
-    return direction, f"{number}{noun} {words}"
-
-
-def _request_for_foremost(what: str, whom: str, count: int, wording: Wording) -> str:
-    verb, is_ = ("Which", "is") if count == 1 else ("Which", "are")
-    return wording.pick(
-        f"What {is_} the {what} of the {whom}?",
-        f"Give me the {what} of the {whom}.",
-        f"{capital(what)} of the {whom}",
-        f"{verb} {is_} the {whom}? Show the {what}.",
-        f"Find the {whom}. Only the {what}.",
-        f"List the {what} of the {whom}.",
-    )
-
-
-def _in_second_place(rows: Rows, column: DrawnColumn, columns: list[DrawnColumn], wording: Wording) -> Question | None:
-    own = column.words.most
-    if not own:
-        return None
-    place = wording.rng.choice(range(len(_PLACES)))
-    noun = _named(rows, 1, wording)
-    whom = f"{_PLACES[place]} {own} {noun}"
-    if own in _GENERAL or own == "best":
-        whom = f"{noun} with the {_PLACES[place]} {own} {wording.phrase(column)}"
-    text = wording.pick(f"What is the {{}} of the {whom}?", f"Give the {{}} of the {whom}.")
-    order = f"ORDER BY {rows.table.sql(column)} DESC LIMIT 1 OFFSET {place + 1}"
-    sql = f"SELECT {selected(rows.table, columns)} {rows.sql} {order}"
-    return Question(text.format(wording.listing(columns, rows.table)), sql)
 
 
 def owners_of_some(database: DrawnDatabase, wording: Wording) -> Question | None:
@@ -381,8 +238,6 @@ def _either(table: DrawnTable, wording: Wording) -> Condition | None:
 
 PATTERNS: tuple[tuple[Pattern, int], ...] = (
     (list_of_some, 10),
-    (number_of_some, 6),
-    (foremost_of_some, 6),
     (owners_of_some, 5),
     (rows_of_either, 2),
 )

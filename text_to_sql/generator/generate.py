@@ -8,11 +8,17 @@ from text_to_sql.data.example import Example
 from text_to_sql.data.kind import kind_of
 from text_to_sql.generator import (
     aggregates,
+    chains,
     compared_rows,
     composed,
     composed_groups,
+    counted_children,
+    counted_rows,
+    foremost,
+    groups,
     joined_tables,
     named_rows,
+    set_operations,
     several_selects,
     single_table,
 )
@@ -24,13 +30,13 @@ from text_to_sql.values import ValueIndex
 
 # Shares of questions; what a database has no tables for is drawn again.
 _GROUPS: tuple[tuple[Sequence[tuple[Pattern, int]], int], ...] = (
-    (single_table.PATTERNS, 22),
-    (joined_tables.PATTERNS, 34),
-    (several_selects.PATTERNS, 10),
+    ((*single_table.PATTERNS, *groups.PATTERNS), 22),
+    ((*joined_tables.PATTERNS, *counted_children.PATTERNS, *chains.PATTERNS), 34),
+    ((*several_selects.PATTERNS, *set_operations.PATTERNS), 10),
     (named_rows.PATTERNS, 5),
-    (composed.PATTERNS, 22),
+    ((*composed.PATTERNS, *foremost.PATTERNS, *counted_rows.PATTERNS), 22),
     (aggregates.PATTERNS, 5),
-    (composed_groups.PATTERNS, 10),
+    (composed_groups.PATTERNS, 14),
     (compared_rows.PATTERNS, 7),
 )
 
@@ -64,14 +70,14 @@ def generate(count: int, domains: Sequence[Domain], seed: int, questions_per_dat
     if not domains:
         raise ValueError("domains must be one or more, got none")
     rng = random.Random(seed)
-    groups: list[list[Example]] = []
+    drawn: list[list[Example]] = []
     made = 0
     while made < count:
         # A table of keys alone gives no questions.
         if group := _examples(draw_database(rng.choice(domains), rng), questions_per_database, rng):
-            groups.append(group)
+            drawn.append(group)
             made += len(group)
-    return groups
+    return drawn
 
 
 def _examples(database: DrawnDatabase, count: int, rng: random.Random) -> list[Example]:
@@ -87,9 +93,9 @@ def _examples(database: DrawnDatabase, count: int, rng: random.Random) -> list[E
 def _questions(database: DrawnDatabase, count: int, wording: Wording) -> Iterator[Question]:
     """Yields `count` different questions; fewer if a small database has not as many."""
     seen: set[str] = set()
-    groups, weights = zip(*_GROUPS, strict=True)
+    shares, weights = zip(*_GROUPS, strict=True)
     for _ in range(10 * count):
-        [patterns] = wording.rng.choices(groups, weights)
+        [patterns] = wording.rng.choices(shares, weights)
         question = _draw_question(database, patterns, wording)
         if question and question.sql not in seen:
             seen.add(question.sql)
