@@ -18,12 +18,12 @@ from typing import Any
 from benchmarks.side_by_side import host
 from inference.bundled_model import BUNDLED_MODEL
 from inference.errors import InferenceError
+from inference.json_file import write_json_object
 from text_to_sql.bundled_adapter import BUNDLED_ADAPTER
 from text_to_sql.errors import TextToSQLError
 from text_to_sql.scoring.answering import Answering, ModelAnswering, TemplateAnswering, vllm_engine
 from text_to_sql.scoring.evaluation import EvaluationOptions, evaluate
 from text_to_sql.scoring.predict import AskingOptions
-from text_to_sql.scoring.report import write_report
 
 _COMMAND = "python -m benchmarks.text_to_sql_accuracy"
 SETS = ("spider", "wikisql", "generated", "bookshop")
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (InferenceError, TextToSQLError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    write_report(options.record, {"command": _COMMAND, "host": host(), "device": _device(), "runs": runs})
+    write_json_object(options.record, {"command": _COMMAND, "host": host(), "device": _device(), "runs": runs})
     return 0
 
 
@@ -121,7 +121,7 @@ def _run(options: argparse.Namespace, name: str, way: str, answering: Answering)
     cases = EvaluationOptions(options.held_out / f"{name}.jsonl", options.held_out / name, limit=options.limit)
     report = evaluate(cases, answering, _COMMAND)
     run = {"set": name, "way": way, **_figures(report)}
-    write_report(file, run)
+    write_json_object(file, run)
     print(f"  {report['accuracy']['percent']:.1f} % right", file=sys.stderr)
     return run
 

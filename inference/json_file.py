@@ -1,6 +1,8 @@
-"""JSON files that may be missing or broken."""
+"""JSON files: read where they may be missing or broken, written whole or not at all."""
 
 import json
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,3 +14,13 @@ def read_json_object(file: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
+
+
+def write_json_object(file: Path, content: Mapping[str, Any]) -> None:
+    """Writes an object as JSON; the file appears complete or not at all, and an earlier one stays until then."""
+    partial = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        partial.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        os.replace(partial, file)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -15,13 +15,14 @@ from pathlib import Path
 
 from inference.bundled_model import BUNDLED_MODEL
 from inference.errors import InferenceError
+from inference.json_file import write_json_object
 from text_to_sql.bundled_adapter import BUNDLED_ADAPTER
 from text_to_sql.command_line import reserved_stdout
 from text_to_sql.errors import TextToSQLError
 from text_to_sql.scoring.answering import Answering, FileAnswering, ModelAnswering, TemplateAnswering, vllm_engine
 from text_to_sql.scoring.evaluation import EvaluationOptions, check_writable, evaluate
 from text_to_sql.scoring.predict import AskingOptions
-from text_to_sql.scoring.report import print_report, write_report
+from text_to_sql.scoring.report import print_report
 
 _PROGRAM = "python -m text_to_sql.evaluate"
 
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             check_writable(options.out)
             evaluation = _evaluation_options(options)
             report = evaluate(evaluation, _answering(options), f"{_PROGRAM} {shlex.join(arguments)}")
-            write_report(options.out, report)
+            write_json_object(options.out, report)
         except (InferenceError, TextToSQLError, OSError, ValueError) as error:
             print(f"error: {error}", file=sys.stderr)
             return 2

@@ -5,7 +5,6 @@ trains another base (`--base-model`), goes on where it was stopped (`--resume`) 
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -16,7 +15,7 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from inference.base_model import BaseModel, resolve_base_model
 from inference.errors import InferenceError
-from inference.json_file import read_json_object
+from inference.json_file import read_json_object, write_json_object
 from text_to_sql.data.files import SPIDER_FILE, WIKISQL_FILE
 from text_to_sql.training.checkpoint import TRAINING_RECORD, PublishableCheckpoint
 from text_to_sql.training.prepared import is_prepared, load_prepared, prepare
@@ -39,7 +38,7 @@ def train(recipe: Recipe, data: Path | None, output: Path, *, resume: bool = Fal
     if last:
         _check_resumable(recipe, output, last)
     base = prepare_data(recipe, data, output)
-    (output / _RECIPE).write_text(json.dumps(asdict(recipe), indent=2) + "\n", encoding="utf-8")
+    write_json_object(output / _RECIPE, asdict(recipe))
     prepared = load_prepared(output / PREPARED)
     description = {
         "recipe": asdict(recipe),

@@ -1,7 +1,6 @@
 """The report of an evaluation: as JSON for programs, as tables for people."""
 
 import json
-import os
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -72,16 +71,6 @@ def _case(one: ScoredCase) -> dict[str, Any]:
         "correct": one.verdict.correct,
         "error": one.verdict.error,
     }
-
-
-def write_report(path: Path, report: Mapping[str, Any]) -> None:
-    """Writes a report; the file appears complete or not at all."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        partial.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def load_report(path: Path) -> dict[str, Any]:

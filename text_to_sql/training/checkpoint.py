@@ -13,6 +13,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from inference.json_file import write_json_object
+
 TRAINING_RECORD = "training_record.json"
 _WEIGHTS = "adapter_model.safetensors"
 
@@ -64,18 +66,12 @@ class PublishableCheckpoint(TrainerCallback):
             "held_out_loss": _logged(state, "eval_loss"),
             "held_out_accuracy": _logged(state, "eval_execution_accuracy"),
         }
-        _write_atomically(checkpoint / TRAINING_RECORD, record)
+        write_json_object(checkpoint / TRAINING_RECORD, record)
 
 
 def _logged(state: TrainerState, what: str) -> dict[int, float]:
     """Returns a logged figure by step."""
     return {entry["step"]: round(entry[what], 4) for entry in state.log_history if what in entry}
-
-
-def _write_atomically(file: Path, content: Mapping[str, Any]) -> None:
-    temporary = file.with_name(f"{file.name}.partial")
-    temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    os.replace(temporary, file)
 
 
 def store_in_float16(checkpoint: Path) -> None:
@@ -98,4 +94,4 @@ def store_in_float16(checkpoint: Path) -> None:
 def name_base_model(checkpoint: Path, name: str) -> None:
     """Writes the base model's name into `adapter_config.json`, atomically."""
     file = checkpoint / "adapter_config.json"
-    _write_atomically(file, json.loads(file.read_text(encoding="utf-8")) | {"base_model_name_or_path": name})
+    write_json_object(file, json.loads(file.read_text(encoding="utf-8")) | {"base_model_name_or_path": name})

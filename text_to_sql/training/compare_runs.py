@@ -14,8 +14,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from inference.json_file import read_json_object
-from text_to_sql.scoring.report import write_report
+from inference.json_file import read_json_object, write_json_object
 from text_to_sql.training.checkpoint import TRAINING_RECORD
 
 Record = Mapping[str, Any]
@@ -102,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         runs = [summary(_name(folder.resolve()), find_record(folder)) for folder in options.runs]
         if options.record:
-            write_report(options.record, {"runs": runs})
+            write_json_object(options.record, {"runs": runs})
     except OSError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from inference.atomic import atomic_folder
-from inference.json_file import read_json_object
+from inference.json_file import read_json_object, write_json_object
 from text_to_sql.data.files import SPIDER_FILE, WIKISQL_FILE
 from text_to_sql.training.collection import collect_packs
 from text_to_sql.training.encoding import EncodedPack, EncodedPacks, encode_packs
@@ -85,7 +85,7 @@ def prepare(folder: Path, recipe: Recipe, data: Path, tokenizer: Any) -> None:
             "content_hash": content_hash,
             "too_long": packs.dropped,
         }
-        (partial / _DESCRIPTION).write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+        write_json_object(partial / _DESCRIPTION, description)
 
 
 def load_prepared(folder: Path) -> PreparedData:
