@@ -21,8 +21,8 @@ from text_to_sql.generator.conditions import apart
 from text_to_sql.generator.database import DrawnDatabase, DrawnTable, draw_database
 from text_to_sql.generator.domain import load_domains
 from text_to_sql.generator.generate import generate, split_domains
-from text_to_sql.generator.rows import draw_apart, draw_positive
-from text_to_sql.generator.wording import Question, Wording
+from text_to_sql.generator.rows import Rows, draw_apart, draw_positive
+from text_to_sql.generator.wording import Condition, Question, Wording
 
 DOMAINS = load_domains()
 MODULES = (joined_tables, counted_children, chains, several_selects, set_operations, compared_rows)
@@ -233,3 +233,12 @@ def test_shares_of_forms_are_near_those_of_spider() -> None:
     assert 0.025 < share("INTERSECT") < 0.05
     assert share(r"JOIN (?:(?!INTERSECT|EXCEPT).)* JOIN") > 0.08
     assert share(r"GROUP BY .* ORDER BY COUNT\(\*\).* LIMIT 1$") > 0.06
+
+
+@pytest.mark.parametrize("sql", ["{} = 'a'", "NOT {} IN ('a', 'b')", "({} = 'a' OR {} = 'b')"])
+def test_rows_know_which_column_a_condition_is_about(sql: str) -> None:
+    table = next(table for database in databases() for table in database.tables if len(table.columns) > 2)
+    one, other = table.columns[1:3]
+    rows = Rows(table, conditions=[Condition("of some kind", sql.replace("{}", table.sql(one)))])
+    assert rows.compares(one)
+    assert not rows.compares(other)

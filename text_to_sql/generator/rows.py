@@ -163,7 +163,7 @@ def _add_condition(rows: Rows, wording: Wording) -> None:
 
 
 def _column(condition: Condition) -> str:
-    return condition.sql.removeprefix("NOT ").split(" ")[0]
+    return condition.sql.removeprefix("NOT ").removeprefix("(").split(" ")[0]
 
 
 def _add_link(rows: Rows, database: DrawnDatabase, table: DrawnTable, wording: Wording, steps: int) -> None:
