@@ -12,8 +12,9 @@ MOST_MATCHES = 6
 _WORD = re.compile(r"\w+")
 # Cells such as these stand in questions without being meant.
 _STOP_WORDS = frozenset(
-    "a all an and any are as at be by do each for from has have how i id in is it list me more most name no not of on "  # noqa: SIM905
-    "one or other show than that the their them there to type was what when where which who with year yes".split()
+    "a all an and any are as at average be by count do each for from has have how i id in is it least list maximum me "  # noqa: SIM905
+    "minimum more most name no not number of on one or other show than that the their them there to total type was "
+    "what when where which who with year yes".split()
 )
 _LONGEST_VALUE_WORDS = 12
 

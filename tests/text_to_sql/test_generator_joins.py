@@ -214,7 +214,8 @@ def test_pairs_of_conditions_leave_each_other_alone_and_no_has_none_that_is_nega
     wording = Wording(random.Random(1))
     firsts = [database.tables[0] for database in databases()]
     pairs = [pair for table in firsts if (pair := draw_apart(table, wording))]
-    assert len(pairs) > 0.9 * len(firsts)
+    # A lookup table has nothing but its description to ask for.
+    assert len(pairs) > 0.85 * len(firsts)
     for one, other in pairs:
         assert apart(one, other)
         assert one.text != other.text

@@ -22,7 +22,7 @@ from text_to_sql.training.recipe import Recipe
 
 TINY = [
     *("--batch-size", "2", "--micro-batches", "2", "--pack-size", "2", "--held-out-examples", "2"),
-    *("--wikisql-examples", "6", "--generated-examples", "8", "--bookshop-examples", "2"),
+    *("--wikisql-examples", "6", "--generated-examples", "8", "--bookshop-examples", "2", "--template-examples", "2"),
 ]
 
 
@@ -91,8 +91,8 @@ def test_a_recipe_names_what_is_wrong(field: str, value: float, message: str) ->
 
 
 def test_a_recipe_without_data_is_refused() -> None:
-    with pytest.raises(ValueError, match="generated_examples and bookshop_examples are all 0: there is no data"):
-        Recipe(spider_passes=0, wikisql_examples=0, generated_examples=0, bookshop_examples=0)
+    with pytest.raises(ValueError, match="bookshop_examples and template_examples are all 0: there is no data"):
+        Recipe(spider_passes=0, wikisql_examples=0, generated_examples=0, bookshop_examples=0, template_examples=0)
 
 
 def test_a_resumed_run_ends_as_one_that_was_not_stopped(
@@ -147,6 +147,7 @@ def test_data_is_prepared_once_and_only_for_its_recipe(
         wikisql_examples=6,
         generated_examples=8,
         bookshop_examples=2,
+        template_examples=2,
     )
     tokenizer = AutoTokenizer.from_pretrained(bundled_model_path())
     training, held_out = collect_packs(data, recipe)

@@ -7,13 +7,15 @@ from typing import Self
 
 from text_to_sql.foreign_keys import ForeignKey
 from text_to_sql.generator.domain import Domain, DomainColumn, DomainTable
+from text_to_sql.generator.lookup_tables import with_lookup_tables
 from text_to_sql.generator.naming import Naming, draw_naming
 from text_to_sql.generator.people import in_two_names
 from text_to_sql.schema import Column, Schema, Table, quoted
 
 # Weights of one table, two, three and so on: most questions of joins and nested ones need three.
-_SIZES = (5, 20, 30, 27, 15, 3)
+_SIZES = (4, 17, 28, 27, 16, 8)
 _KEPT_COLUMNS = 0.8
+_LOOKUP_TABLES = 0.35
 # Keys such as `team_code`, which are texts, and names of people in two columns, as many databases have them.
 _CODES_FOR_KEYS = 0.12
 _NAMES_IN_TWO = 0.4
@@ -114,6 +116,8 @@ def draw_database(domain: Domain, rng: random.Random) -> DrawnDatabase:
     """Draws tables that refer to each other, most often two to five, and most of their columns."""
     if domain.fixed:
         return DrawnDatabase(domain.name, tuple(map(_as_it_is, domain.tables))).linked()
+    if rng.random() < _LOOKUP_TABLES:
+        domain = with_lookup_tables(domain, rng)
     chosen = _draw_tables(domain, rng)
     naming = draw_naming(rng)
     # Where another column is a code already, a key beside it would not be told from it.
@@ -168,7 +172,8 @@ def _draw_table(table: DomainTable, coded: Mapping[str, bool], naming: Naming, r
         kept = [part for column in kept for part in in_two_names(column)]
     columns = [_draw_column(_with_code(column, table.name, coded), singular, naming) for column in kept]
     distinct = {column.name.lower(): column for column in columns}
-    return DrawnTable(naming.table(singular, plural), table, tuple(distinct.values()))
+    name = naming.table(f"{table.prefix}{singular}", f"{table.prefix}{plural}")
+    return DrawnTable(name, table, tuple(distinct.values()))
 
 
 def _draw_column(column: DomainColumn, table: str, naming: Naming) -> DrawnColumn:

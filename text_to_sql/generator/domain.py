@@ -83,11 +83,17 @@ class DomainColumn:
 
 @dataclass(frozen=True, slots=True)
 class DomainTable:
-    """A table: `nouns` are pairs of singular and plural, the first the most common."""
+    """A table.
+
+    Attributes:
+        nouns: pairs of singular and plural, the first the most common.
+        prefix: what its name in a database has before the noun, such as `ref `.
+    """
 
     name: str
     nouns: tuple[tuple[str, str], ...]
     columns: tuple[DomainColumn, ...]
+    prefix: str = ""
 
     def with_role(self, *roles: str) -> list[DomainColumn]:
         """Returns the columns of these roles, in their order."""

@@ -90,7 +90,9 @@ class Naming:
             name: in words joined by `_`.
             table: the table's noun in singular.
         """
-        words = [*_words(table), *_words(name)] if self.prefixed else _words(name)
+        words = _words(name)
+        if self.prefixed and words[: len(_words(table))] != _words(table):
+            words = [*_words(table), *words]
         if self.abbreviated:
             words = [_ABBREVIATIONS.get(word, word) for word in words]
         return self.column_style(words)

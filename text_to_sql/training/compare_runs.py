@@ -1,7 +1,8 @@
 """Shows training runs side by side: `python -m text_to_sql.training.compare_runs RUN…`.
 
 A run is a folder that `text_to_sql.train` wrote, or one of its checkpoints. The table has what differs between the
-recipes, the data's hash, the loss, and the execution accuracy on held-out questions; `--record` writes it as JSON.
+recipes, the data's hash, the loss, and how many answers are right: of each report of `text_to_sql.evaluate` in the
+folder, such as `RUN/spider.json`. `--record` writes it as JSON.
 """
 
 import argparse
@@ -18,6 +19,9 @@ from inference.json_file import read_json_object, write_json_object
 from text_to_sql.training.checkpoint import TRAINING_RECORD
 
 Record = Mapping[str, Any]
+
+# How a run is computed and watched, not what it learns.
+_NOT_LEARNT = ("micro_batches", "validation_questions")
 
 
 def find_record(folder: Path) -> Record:
@@ -36,7 +40,13 @@ def find_record(folder: Path) -> Record:
     return max(found, key=lambda record: record["recipe"]["max_steps"])
 
 
-def summary(name: str, record: Record) -> dict[str, Any]:
+def find_accuracies(folder: Path) -> dict[str, float]:
+    """Returns the percentage of right answers in each report of `text_to_sql.evaluate` in a folder, by file name."""
+    reports = {file.stem: read_json_object(file) for file in sorted(folder.glob("*.json"))}
+    return {name: report["accuracy"]["percent"] for name, report in reports.items() if "accuracy" in report}
+
+
+def summary(name: str, record: Record, accuracies: Mapping[str, float]) -> dict[str, Any]:
     """Returns what tells one run from another."""
     return {
         "name": name,
@@ -47,7 +57,7 @@ def summary(name: str, record: Record) -> dict[str, Any]:
         "seconds": None if record.get("resumed_from_step") else record["train_runtime_s"],
         "loss": _last(record["loss"]),
         "held_out_loss": _last(record["held_out_loss"]),
-        "held_out_accuracy": _last(record.get("held_out_accuracy", {})),
+        "accuracies": dict(accuracies),
     }
 
 
@@ -60,10 +70,11 @@ def _last(figures: Mapping[str, float]) -> float | None:
 
 
 def runs_table(runs: Sequence[Mapping[str, Any]]) -> str:
-    """Returns a table in Markdown, the most accurate run first."""
+    """Returns a table in Markdown, the run with the lowest held-out loss first."""
     fields = _differing_fields([run["recipe"] for run in runs])
-    header = ["run", *fields, "data", "examples", "seconds", "loss", "held-out loss", "held-out accuracy"]
-    ordered = sorted(runs, key=lambda run: (-(run["held_out_accuracy"] or 0), run["held_out_loss"] or inf))
+    sets = list(dict.fromkeys(name for run in runs for name in run["accuracies"]))
+    header = ["run", *fields, "data", "examples", "seconds", "loss", "held-out loss", *sets]
+    ordered = sorted(runs, key=lambda run: run["held_out_loss"] or inf)
     rows = [
         [
             run["name"],
@@ -73,7 +84,7 @@ def runs_table(runs: Sequence[Mapping[str, Any]]) -> str:
             _number(run["seconds"], 0),
             _number(run["loss"], 3),
             _number(run["held_out_loss"], 3),
-            "–" if run["held_out_accuracy"] is None else f"{100 * run['held_out_accuracy']:.1f} %",
+            *(_percent(run["accuracies"].get(name)) for name in sets),
         ]
         for run in ordered
     ]
@@ -82,12 +93,16 @@ def runs_table(runs: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _differing_fields(recipes: Sequence[Mapping[str, Any]]) -> list[str]:
-    fields = dict.fromkeys(field for recipe in recipes for field in recipe)
+    fields = dict.fromkeys(field for recipe in recipes for field in recipe if field not in _NOT_LEARNT)
     return [field for field in fields if len({json.dumps(recipe.get(field)) for recipe in recipes}) > 1]
 
 
 def _number(value: float | None, digits: int) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f} %"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -99,7 +114,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--record", type=Path, help="JSON file to write as well")
     options = parser.parse_args(arguments)
     try:
-        runs = [summary(_name(folder.resolve()), find_record(folder)) for folder in options.runs]
+        runs = [
+            summary(_name(folder.resolve()), find_record(folder), find_accuracies(folder)) for folder in options.runs
+        ]
         if options.record:
             write_json_object(options.record, {"runs": runs})
     except OSError as error:

@@ -27,6 +27,7 @@ class Recipe:
         wikisql_examples: how many of WikiSQL's 49,181 training questions join them.
         generated_examples: how many questions of the project's own generator join them.
         bookshop_examples: how many more of it are about the course's own database.
+        template_examples: how many questions of hand-written templates about that database join them.
         mistakes: share of examples that are shown with a wrong answer and its error first, to learn mending.
         held_out_examples: how many held-out questions the validation loss is taken over.
         validation_questions: on how many of them execution accuracy is measured while training.
@@ -48,6 +49,7 @@ class Recipe:
     wikisql_examples: int = 12_000
     generated_examples: int = 20_000
     bookshop_examples: int = 4_000
+    template_examples: int = 12_000
     mistakes: float = 0.06
     held_out_examples: int = 512
     validation_questions: int = 128
@@ -57,7 +59,7 @@ class Recipe:
     def __post_init__(self) -> None:
         zero_allowed = (
             *("spider_passes", "wikisql_examples", "generated_examples", "bookshop_examples"),
-            *("validation_questions", "warmup_steps", "seed"),
+            *("template_examples", "validation_questions", "warmup_steps", "seed"),
         )
         for field, value in asdict(self).items():
             minimum = 0 if field in zero_allowed else 1
@@ -71,10 +73,9 @@ class Recipe:
             raise ValueError(
                 f"batch_size must be a multiple of micro_batches, got {self.batch_size} and {self.micro_batches}"
             )
-        if not self.spider_passes + self.wikisql_examples + self.generated_examples + self.bookshop_examples:
-            raise ValueError(
-                "spider_passes, wikisql_examples, generated_examples and bookshop_examples are all 0: there is no data"
-            )
+        shares = ("spider_passes", "wikisql_examples", "generated_examples", "bookshop_examples", "template_examples")
+        if not any(getattr(self, share) for share in shares):
+            raise ValueError(f"{', '.join(shares[:-1])} and {shares[-1]} are all 0: there is no data")
 
     def differences(self, earlier: Mapping[str, Any], ignored: Collection[str]) -> str:
         """Returns what an earlier recipe has otherwise, as `seed 7, not 42`; empty if nothing."""

@@ -1,0 +1,142 @@
+"""Hand-written templates about the bookshop: what they draw runs, is spelt as all golds, and is no reference one."""
+
+import random
+import re
+from functools import cache
+
+import pytest
+import xgrammar
+
+from text_to_sql import ReadOnlyDatabase, sample_database_path
+from text_to_sql.data.canonical import canonical_sql
+from text_to_sql.data.example import Example
+from text_to_sql.generator.bookshop import templates
+from text_to_sql.generator.bookshop.slots import draw_fillings, slots_of
+from text_to_sql.generator.bookshop.templates import Template, draw_from_templates, load_templates
+from text_to_sql.grammar import sql_grammar
+from text_to_sql.reference_set import load_reference_questions
+from text_to_sql.scoring.cases import Case
+
+
+@cache
+def drawn() -> list[Example]:
+    return [example for pack in draw_from_templates(2 * len(load_templates()), seed=3) for example in pack]
+
+
+def words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.lower())
+
+
+def test_every_template_has_several_wordings_and_a_query_of_its_own() -> None:
+    assert len(load_templates()) > 500
+    assert all(len(set(template.questions)) >= 4 for template in load_templates())
+    assert len({template.sql for template in load_templates()}) == len(load_templates())
+
+
+def test_every_query_runs_and_almost_every_one_finds_something() -> None:
+    empty = 0
+    with ReadOnlyDatabase(sample_database_path()) as database:
+        for example in drawn():
+            empty += not database.execute(example.sql).rows
+            assert canonical_sql(example.sql, example.schema) == example.sql
+    assert empty < 0.08 * len(drawn())
+
+
+def test_questions_are_whole_and_name_what_the_query_looks_for() -> None:
+    for example in drawn():
+        assert not re.search(r"[\[\]{}|]|  |^ | $", example.question), example.question
+        for literal in re.findall(r"'((?:[^']|'')*)'", example.sql):
+            cell = literal.replace("''", "'").strip("%")
+            is_date = re.fullmatch(r"\d{4}-\d\d-\d\d", cell)
+            # `biographies` are books of the genre biography.
+            shown = {word[:4] for word in words(example.question)}
+            assert is_date or shown & {word[:4] for word in words(cell)} or cell in CELLS_SAID_OTHERWISE, example
+
+
+# Such as `cancelled` for orders that were called off, and `Spain` for Spanish readers.
+CELLS_SAID_OTHERWISE = frozenset(
+    {
+        "cancelled",
+        "returned",
+        "shipped",
+        "processing",
+        "delivered",
+        "Spain",
+        "France",
+        "United Kingdom",
+        "United States",
+    }
+)
+
+
+def test_dates_and_years_of_question_and_query_agree() -> None:
+    template = Template(
+        "SELECT COUNT(*) FROM orders WHERE orders.ordered_on BETWEEN {month_start} AND {month_end}",
+        ("How many orders in {month}?",),
+    )
+    question, sql = template.draw(random.Random(0))
+    assert (question, sql) == (
+        "How many orders in January 2025?",
+        "SELECT COUNT(*) FROM orders WHERE orders.ordered_on BETWEEN '2025-01-01' AND '2025-01-31'",
+    )
+
+
+@pytest.mark.parametrize("name", ["price", "published", "rating", "count", "order_id"])
+def test_the_second_of_two_numbers_is_the_larger(name: str) -> None:
+    for seed in range(50):
+        fillings = draw_fillings(f"{{{name}}} {{{name}2}}", random.Random(seed))
+        assert float(fillings[name].literal) < float(fillings[f"{name}2"].literal)
+
+
+def test_a_count_can_be_said_as_a_word() -> None:
+    assert slots_of("the {count_word} longest") == slots_of("LIMIT {count}") == {"count"}
+    fillings = draw_fillings("{count}", random.Random(1))
+    assert (fillings["count_word"].shown, fillings["count"].literal) == ("four", "4")
+
+
+def test_a_wording_without_a_slot_of_its_query_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"'Which books\?' has the slots \[\], its SQL \['genre'\]"):
+        Template("SELECT title FROM books WHERE genre = {genre}", ("Which books?",))
+
+
+def test_an_unknown_slot_is_named() -> None:
+    with pytest.raises(ValueError, match=r"unknown slot 'colour': known are author, .*, year"):
+        draw_fillings("SELECT {colour}", random.Random(0))
+
+
+def test_no_reference_question_is_ever_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    reference = {tuple(words(one.question)) for one in load_reference_questions()}
+    assert not reference & {tuple(words(example.question)) for example in drawn()}
+    only = (Template("SELECT COUNT(*) FROM books", ("How many books are there?", "Number of books?")),)
+    monkeypatch.setattr(templates, "load_templates", lambda: only)
+    monkeypatch.setattr(
+        templates, "load_reference_questions", lambda: [Case("bookshop", "how many books are there", "SELECT 1")]
+    )
+    assert {example.question for [example] in draw_from_templates(20, 0, 1)} == {"Number of books?"}
+
+
+def test_the_same_seed_draws_the_same_and_another_one_others() -> None:
+    assert draw_from_templates(30, 1) == draw_from_templates(30, 1)
+    assert draw_from_templates(30, 1) != draw_from_templates(30, 2)
+    assert [len(pack) for pack in draw_from_templates(30, 1)] == [8, 8, 8, 6]
+
+
+@pytest.mark.parametrize("name", ["count", "questions_per_pack"])
+def test_numbers_below_one_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} must be at least 1, got 0"):
+        draw_from_templates(**{"count": 5, "seed": 0, name: 0})
+
+
+def test_almost_all_queries_are_within_the_grammar() -> None:
+    schema = drawn()[0].schema
+    vocabulary = [chr(code) for code in range(32, 127)]
+    compiler = xgrammar.GrammarCompiler(xgrammar.TokenizerInfo(vocabulary))
+    compiled = compiler.compile_grammar(sql_grammar(schema))
+    outside = {example.sql for example in drawn() if example.sql.isascii() and not _accepts(compiled, example.sql)}
+    # Self joins, a mean of sums, and joins of five tables.
+    assert all(re.search(r" AS \w1 |/ COUNT\(DISTINCT|( JOIN .*){4}", sql) for sql in outside), outside
+    assert len(outside) < 0.02 * len(drawn())
+
+
+def _accepts(compiled: xgrammar.CompiledGrammar, sql: str) -> bool:
+    return xgrammar.GrammarMatcher(compiled, terminate_without_stop_token=True).accept_string(sql)
