@@ -1,6 +1,6 @@
 """Writes the model card of checkpoint-100 from its records: `python -m text_to_sql.model_card`.
 
-What the card says of recipe, data, loss and answers comes from `training_record.json` beside the adapter and from
+What the card says of recipe, data, loss and accuracy comes from `training_record.json` beside the adapter and from
 `benchmarks/results/`; a test fails while the card shows anything else.
 """
 
@@ -15,7 +15,9 @@ from tabulate import tabulate
 
 from text_to_sql.bundled_adapter import BUNDLED_ADAPTER
 from text_to_sql.prompt import SYSTEM_MESSAGE
+from text_to_sql.scoring.tables import accuracy_table, aids_table, gain, kinds_table
 from text_to_sql.training.checkpoint import TRAINING_RECORD
+from text_to_sql.training.compare_runs import runs_table
 
 RESULTS = BUNDLED_ADAPTER.parent / "benchmarks" / "results"
 CARD = BUNDLED_ADAPTER / "README.md"
@@ -24,37 +26,30 @@ LOSS_CURVE = "loss_curve.svg"
 TEMPLATE = Path(__file__).with_name("model_card_template.md")
 
 
-def render(record: dict[str, Any], rates: dict[str, Any], pilots: dict[str, Any], size: int) -> str:
+def render(record: dict[str, Any], accuracy: dict[str, Any], pilots: dict[str, Any], size: int) -> str:
     """Returns the card: `model_card_template.md` with figures and tables of the records.
 
     Args:
         record: `training_record.json`.
-        rates: the record of `text_to_sql.executable_rate`.
-        pilots: the record of the runs that were tried.
+        accuracy: the record of `benchmarks.text_to_sql_accuracy`.
+        pilots: the record of `text_to_sql.training.compare_runs`.
         size: bytes of the adapter's weights.
     """
     return TEMPLATE.read_text(encoding="utf-8").format(
         record=record,
-        rates=rates,
-        pilots=pilots,
+        accuracy=accuracy,
         megabytes=round(size / 1e6),
         system_message=SYSTEM_MESSAGE,
         versions=", ".join(f"{name} {version}" for name, version in record["versions"].items()),
         loss_curve=LOSS_CURVE,
-        answers_table=_answers(rates),
+        accuracy_table=accuracy_table(accuracy),
+        kinds_table=kinds_table(accuracy),
+        aids_table=aids_table(accuracy),
+        gain=f"{gain(accuracy):.1g}",
         recipe_table=_table(["recipe", ""], record["recipe"].items(), "ll"),
         loss_table=_losses(record),
-        pilots_table=_pilots(pilots),
+        pilots_table=runs_table(pilots["runs"]),
     )
-
-
-def _answers(rates: dict[str, Any]) -> str:
-    header = ["", "parses as one query", "executes on the (empty) database", "is the gold text"]
-    rows = (
-        [label, *(f"{percent[what]} %" for what in ("parses", "executes", "exact"))]
-        for label, percent in rates["percent"].items()
-    )
-    return _table(header, rows, "lrrr")
 
 
 def _losses(record: dict[str, Any]) -> str:
@@ -64,29 +59,13 @@ def _losses(record: dict[str, Any]) -> str:
     return _table(header, ([step, _number(training[step]), _number(held_out.get(step))] for step in steps), "rrr")
 
 
-def _pilots(pilots: dict[str, Any]) -> str:
-    header = ["run", "what is different", "training, s", "held-out loss", "executes", "is the gold text"]
-    rows = (
-        (
-            run["name"],
-            run["change"],
-            _number(run["train_s"], 0),
-            _number(run["held_out_loss"], 4),
-            run["executes"],
-            run["exact"],
-        )
-        for run in pilots["runs"]
-    )
-    return _table(header, rows, "llrrrr")
-
-
 def _table(header: Sequence[str], rows: Iterable[Sequence[Any]], alignment: str) -> str:
     sides = [{"l": "left", "r": "right"}[letter] for letter in alignment]
     return tabulate(rows, header, tablefmt="pipe", disable_numparse=True, colalign=sides)
 
 
-def _number(value: float | None, digits: int = 3) -> str:
-    return "–" if value is None else f"{value:.{digits}f}"
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
 
 
 def draw_loss(record: dict[str, Any], path: Path) -> None:
@@ -109,9 +88,13 @@ def draw_loss(record: dict[str, Any], path: Path) -> None:
 
 def load_records() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any], int]:
     """Returns what `render` takes, for the adapter of this repository."""
-    files = (BUNDLED_ADAPTER / TRAINING_RECORD, RESULTS / "executable_rate.json", RESULTS / "training_pilots.json")
-    record, rates, pilots = (json.loads(file.read_text(encoding="utf-8")) for file in files)
-    return record, rates, pilots, (BUNDLED_ADAPTER / "adapter_model.safetensors").stat().st_size
+    files = (
+        BUNDLED_ADAPTER / TRAINING_RECORD,
+        RESULTS / "text_to_sql_accuracy.json",
+        RESULTS / "training_pilots.json",
+    )
+    record, accuracy, pilots = (json.loads(file.read_text(encoding="utf-8")) for file in files)
+    return record, accuracy, pilots, (BUNDLED_ADAPTER / "adapter_model.safetensors").stat().st_size
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,7 +1,9 @@
 """A set of cases made ready, and scored database by database."""
 
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +14,9 @@ from text_to_sql.scoring.cases import Case, CaseError
 from text_to_sql.scoring.predictions import Prediction
 from text_to_sql.scoring.score import DatabaseScorer, Verdict
 from text_to_sql.scoring.variants import make_variants
+
+# Each has a database and its variants open, with a process for each.
+_MOST_THREADS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +98,24 @@ class VariantMaker:
 def score_all(
     answered: Sequence[tuple[Case, Prediction]], databases: Mapping[str, Path], maker: VariantMaker
 ) -> list[ScoredCase]:
-    """Returns each case with its verdict, in the given order."""
+    """Returns each case with its verdict, in the given order; several databases are scored at a time."""
     predictions = {id(case): prediction for case, prediction in answered}
     verdicts: dict[int, Verdict] = {}
     with tqdm(total=len(answered), desc="Scoring", unit="case") as progress:
-        for db_id, group in by_database(case for case, _ in answered).items():
+
+        def score_database(db_id: str, group: Sequence[Case]) -> None:
             with DatabaseScorer([databases[db_id], *maker.variants(db_id, databases[db_id])]) as scorer:
                 for case in group:
                     verdicts[id(case)] = _verdict(scorer, case, predictions[id(case)])
                     progress.update()
+
+        groups = by_database(case for case, _ in answered)
+        # Queries run in processes of their own, so threads are enough to keep the cores busy.
+        with ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1)) as pool:
+            try:
+                list(pool.map(score_database, groups, groups.values()))
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
     return [ScoredCase(case, prediction, verdicts[id(case)]) for case, prediction in answered]
 
 

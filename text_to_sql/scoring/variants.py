@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 from text_to_sql.errors import DatabaseFileError
@@ -89,7 +90,8 @@ def _single_keys(schema: Schema, content: DatabaseContent) -> frozenset[tuple[st
 
 
 def _write(path: Path, content: DatabaseContent, rows: Mapping[str, list[list[Any]]]) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    # Two databases of the same content have the same variants, and may be scored at the same time.
+    partial = path.with_name(f".{path.name}.{os.getpid()}.{get_ident()}")
     partial.unlink(missing_ok=True)
     with closing(sqlite3.connect(partial)) as connection, connection:
         # A file that is not complete is never renamed, so nothing has to reach the disk in order.

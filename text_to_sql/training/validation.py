@@ -16,7 +16,7 @@ from text_to_sql.scoring.score import DatabaseScorer
 from text_to_sql.training.encoding import encode_example
 
 MAX_NEW_TOKENS = 128
-_BATCH = 64
+_BATCH = 128
 _SEED = 20261123
 _CASES = "cases.jsonl"
 

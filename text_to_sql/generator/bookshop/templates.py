@@ -1,4 +1,4 @@
-"""Templates of questions with their SQL: `books.toml` and `shop.toml`, and how a question is drawn from one.
+"""Templates of questions with their SQL, in the TOML files beside this, and how a question is drawn from one.
 
 `[a|b|]` in a question is a choice, and `{genre}` a slot, in question and SQL alike; `slots.py` says what fills it. They
 were written without a look at the reference set, and a question that it has too is never drawn.
@@ -23,7 +23,7 @@ from text_to_sql.values import ValueIndex
 
 DATABASE = "bookshop"
 SOURCE = "template"
-_FILES = ("books.toml", "shop.toml")
+_FILES = ("books.toml", "books_composed.toml", "shop.toml", "shop_composed.toml")
 _CHOICE = re.compile(r"\[([^\[\]]*)\]")
 _WORD = re.compile(r"\w+")
 
