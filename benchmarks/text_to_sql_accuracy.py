@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (InferenceError, TextToSQLError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    write_json_object(options.record, {"command": _COMMAND, "host": host(), "device": _device(), "runs": runs})
+    write_json_object(options.record, {"command": _COMMAND, "host": host(), "runs": runs})
     return 0
 
 
@@ -114,7 +114,7 @@ def _run(options: argparse.Namespace, name: str, way: str, answering: Answering)
     file = options.work / f"{name}, {way}.json"
     if file.exists():
         kept = json.loads(file.read_text(encoding="utf-8"))
-        if kept["model"] != answering.description:
+        if _who(kept["model"]) != _who(answering.description):
             raise ValueError(f"{file} is of another model or way to ask: delete it, or choose another --work.")
         return kept
     print(f"{name}, {way}", file=sys.stderr)
@@ -126,11 +126,17 @@ def _run(options: argparse.Namespace, name: str, way: str, answering: Answering)
     return run
 
 
+def _who(model: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns who answered and how, wherever that was: part of the runs may be measured on another machine."""
+    return {name: value for name, value in model.items() if name != "versions"}
+
+
 def _figures(report: Mapping[str, Any]) -> Run:
     """Returns what the tables need: a letter for each case, in the order of the set's file."""
     cases = report["cases"]
     return {
         "model": report["model"],
+        "device": _device(),
         "databases": len(report["by_database"]),
         "kinds": "".join(case["kind"][0] for case in cases),
         "correct": "".join(str(int(case["correct"])) for case in cases),

@@ -5,9 +5,11 @@ import weakref
 from typing import Any
 
 from inference.base_model import BaseModel
+from inference.device import runs_on_cpu
 from inference.engine_call import hold_interrupts_during_steps
 from inference.engine_log import EngineLog, is_consequence
 from inference.errors import EngineStartError, MemoryBudgetError
+from inference.seeded_sampling import turn_back_seeded_generators
 
 # Characters of an error's text that are shown.
 _LONGEST_CAUSE = 600
@@ -38,6 +40,8 @@ def start_engine(base: BaseModel, settings: dict[str, Any], log: EngineLog) -> A
     if _runs_in_this_process(llm):
         _engines_in_this_process.add(llm)
         hold_interrupts_during_steps(llm)
+        if runs_on_cpu():
+            turn_back_seeded_generators(llm)
     return llm
 
 

@@ -42,6 +42,7 @@ def render(record: dict[str, Any], accuracy: dict[str, Any], pilots: dict[str, A
         system_message=SYSTEM_MESSAGE,
         versions=", ".join(f"{name} {version}" for name, version in record["versions"].items()),
         loss_curve=LOSS_CURVE,
+        devices=", ".join(sorted({run["device"] for run in accuracy["runs"]})),
         accuracy_table=accuracy_table(accuracy),
         kinds_table=kinds_table(accuracy),
         aids_table=aids_table(accuracy),

@@ -5,7 +5,9 @@ every question names the columns that its answer has. The bookshop is `text_to_s
 """
 
 import json
+import re
 from dataclasses import dataclass, fields
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -74,6 +76,20 @@ def load_reference_questions(path: Path | str = REFERENCE_FILE) -> list[Referenc
     path = Path(path)
     lines = path.read_text(encoding="utf-8").splitlines()
     return [_parse_line(line, f"{path}, line {number}") for number, line in enumerate(lines, start=1)]
+
+
+@cache
+def _reserved() -> frozenset[tuple[str, ...]]:
+    return frozenset(_words(one.question) for one in load_reference_questions())
+
+
+def is_reference_question(question: str) -> bool:
+    """Whether the reference set has this question too, whatever its case and punctuation: not to be trained on."""
+    return _words(question) in _reserved()
+
+
+def _words(question: str) -> tuple[str, ...]:
+    return tuple(word.lower() for word in re.findall(r"\w+", question))
 
 
 def _parse_line(line: str, place: str) -> ReferenceQuestion:

@@ -90,15 +90,16 @@ def _render_key(key: ForeignKey) -> str:
     return f"{child} = {quoted(key.parent_table)}.{quoted(key.parent_column)}"
 
 
-def read_schema(connection: sqlite3.Connection, tables: Iterable[str] | None = None) -> Schema:
+def read_schema(connection: sqlite3.Connection, tables: Iterable[str] | None = None, *, warn: bool = True) -> Schema:
     """Reads the user's tables and views of a database, in the order in which they were created.
 
     Foreign keys are those that the database declares; where it declares none, those that its names suggest. What
-    SQLite cannot read is left out with a SchemaWarning, such as a view of a table that was dropped.
+    SQLite cannot read is left out, such as a view of a table that was dropped.
 
     Args:
         connection: an open database.
         tables: the names to offer; None offers all.
+        warn: whether a SchemaWarning says what was left out.
 
     Raises:
         DatabaseFileError: a name does not exist, or there is no table that can be read.
@@ -108,7 +109,7 @@ def read_schema(connection: sqlite3.Connection, tables: Iterable[str] | None = N
     missing = sorted(wanted - {folded(name) for name in found})
     if missing:
         raise DatabaseFileError(f"The database has no table {', '.join(missing)}; it has {', '.join(found) or 'none'}.")
-    chosen = [_read_or_warn(connection, name) for name in found if folded(name) in wanted]
+    chosen = [_read_if_possible(connection, name, warn) for name in found if folded(name) in wanted]
     readable = tuple(table for table in chosen if table is not None)
     if not readable:
         raise DatabaseFileError("The database has no table to ask about.")
@@ -136,16 +137,17 @@ def user_tables(connection: sqlite3.Connection) -> list[str]:
     return [name for (name,) in rows if not name.lower().startswith("sqlite_")]
 
 
-def _read_or_warn(connection: sqlite3.Connection, name: str) -> Table | None:
+def _read_if_possible(connection: sqlite3.Connection, name: str, warn: bool) -> Table | None:
     try:
         return _read_table(connection, name)
     except sqlite3.Error as error:
-        warnings.warn(
-            f"{quoted(name)} is left out, questions cannot be about it: SQLite cannot read it ({error}). "
-            "Repair it, or drop it if it is a view that is no longer needed.",
-            SchemaWarning,
-            skip_file_prefixes=(_PACKAGE,),
-        )
+        if warn:
+            warnings.warn(
+                f"{quoted(name)} is left out, questions cannot be about it: SQLite cannot read it ({error}). "
+                "Repair it, or drop it if it is a view that is no longer needed.",
+                SchemaWarning,
+                skip_file_prefixes=(_PACKAGE,),
+            )
         return None
 
 

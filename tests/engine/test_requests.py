@@ -40,6 +40,20 @@ def test_details_of_an_answer(lora_engine: VLLMInferenceWithLoRA) -> None:
     assert result.finish_reason in ("stop", "length")
 
 
+def test_seeded_prompts_that_take_two_steps_are_answered_as_alone(lora_engine: VLLMInferenceWithLoRA) -> None:
+    """On a CPU vLLM 0.32 ends with "CPU Generator does not use offset" where a step has no room for a whole prompt."""
+    numbers = [" ".join(str(number + 7 * place) for number in range(190)) for place in range(24)]
+    prompts = [[{"role": "user", "content": f"Continue: {text}"}] for text in numbers]
+    options = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "seed": 3, "max_tokens": 3, "adapter": None}
+    batch = {name: value for name, value in options.items() if name != "adapter"}
+    lora_engine.llm.reset_prefix_cache()
+    together = lora_engine.generate_batch(prompts, adapters=[None] * 24, show_progress=False, **batch)
+    lora_engine.llm.reset_prefix_cache()
+    alone = [lora_engine.generate(prompt, **options) for prompt in prompts]
+    assert together == alone
+    assert lora_engine.prompt_tokens(prompts[0]) * len(prompts) > 8_192
+
+
 def test_max_tokens_ends_an_answer(lora_engine: VLLMInferenceWithLoRA) -> None:
     result = lora_engine.generate_detailed(HELLO, adapter=None, temperature=0, max_tokens=2)
     assert (result.output_tokens, result.finish_reason) == (2, "length")

@@ -10,12 +10,9 @@ import xgrammar
 from text_to_sql import ReadOnlyDatabase, sample_database_path
 from text_to_sql.data.canonical import canonical_sql
 from text_to_sql.data.example import Example
-from text_to_sql.generator.bookshop import templates
 from text_to_sql.generator.bookshop.slots import draw_fillings, slots_of
 from text_to_sql.generator.bookshop.templates import Template, draw_from_templates, load_templates
 from text_to_sql.grammar import sql_grammar
-from text_to_sql.reference_set import load_reference_questions
-from text_to_sql.scoring.cases import Case
 
 
 @cache
@@ -95,15 +92,16 @@ def test_an_unknown_slot_is_named() -> None:
         draw_fillings("SELECT {colour}", random.Random(0))
 
 
-def test_no_reference_question_is_ever_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    reference = {tuple(words(one.question)) for one in load_reference_questions()}
-    assert not reference & {tuple(words(example.question)) for example in drawn()}
-    only = (Template("SELECT COUNT(*) FROM books", ("How many books are there?", "Number of books?")),)
-    monkeypatch.setattr(templates, "load_templates", lambda: only)
-    monkeypatch.setattr(
-        templates, "load_reference_questions", lambda: [Case("bookshop", "how many books are there", "SELECT 1")]
-    )
-    assert {example.question for [example] in draw_from_templates(20, 0, 1)} == {"Number of books?"}
+@pytest.mark.parametrize(("slot", "values"), [("year", {"2023", "2024", "2025"}), ("rating", set("12345"))])
+def test_a_lone_slot_takes_every_value(slot: str, values: set[str]) -> None:
+    sql = "{year_start}" if slot == "year" else f"{{{slot}}}"
+    assert {draw_fillings(sql, random.Random(seed))[slot].shown for seed in range(100)} == values
+
+
+def test_days_of_one_column_are_its_own() -> None:
+    fillings = draw_fillings("customers.joined_on < {day} OR customers.joined_on > {day2}", random.Random(5))
+    assert fillings["day"].literal < fillings["day2"].literal
+    assert fillings["day"].literal[1:5] in {"2021", "2022", "2023", "2024", "2025"}
 
 
 def test_the_same_seed_draws_the_same_and_another_one_others() -> None:

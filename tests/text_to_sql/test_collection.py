@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -10,8 +11,10 @@ from text_to_sql.data.example import Example
 from text_to_sql.foreign_keys import guessed_keys
 from text_to_sql.prompt import FailedAttempt
 from text_to_sql.schema import parse_schema
+from text_to_sql.training import collection
 from text_to_sql.training.collection import packs_by_database
 from text_to_sql.training.mistakes import why_it_fails, with_mistake
+from text_to_sql.training.recipe import Recipe
 from text_to_sql.training.variation import MAX_SCHEMA_CHARACTERS, vary
 from text_to_sql.values import ValueMatch
 
@@ -123,3 +126,14 @@ def test_mistakes_are_real_ones_and_the_answer_stays_right() -> None:
         for attempt in example.failed:
             assert isinstance(attempt, FailedAttempt)
             assert why_it_fails(attempt.sql, SCHEMA) == attempt.error
+
+
+def test_what_the_reference_set_asks_is_not_trained_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked = replace(EXAMPLE, question="How many books are in the catalogue")
+    monkeypatch.setattr(collection, "load_spider", lambda *_, **__: [])
+    monkeypatch.setattr(collection, "split_spider", lambda _: ([], []))
+    monkeypatch.setattr(collection, "generate", lambda *_: [[asked], [asked, EXAMPLE]])
+    monkeypatch.setattr(collection, "vary", lambda pack, _: pack)
+    recipe = Recipe(wikisql_examples=0, bookshop_examples=0, template_examples=0, spider_passes=0)
+    packs, _ = collection.collect_packs(tmp_path, recipe)
+    assert [[one.question for one in pack] for pack in packs] == [[EXAMPLE.question]]

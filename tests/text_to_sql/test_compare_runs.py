@@ -40,6 +40,7 @@ def test_runs_are_listed_by_loss_with_what_differs(tmp_path: Path, capsys: pytes
     write_report(one, "spider", 25.04)
     write_report(two / "checkpoint-100", "spider", 37.5)
     write_report(two / "checkpoint-100", "wikisql", 70)
+    (one / "other.json").write_text('{"accuracy": 0.5}')
     file = tmp_path / "runs.json"
     assert main([str(one), str(two / "checkpoint-100"), "--record", str(file)]) == 0
     header, _, first, second = map(cells, capsys.readouterr().out.splitlines())

@@ -151,7 +151,7 @@ def test_two_models_are_compared_on_the_same_cases(
 def test_a_stopped_run_goes_on_where_it_stopped(
     folder: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(answering, "_BATCH", 3)
+    monkeypatch.setattr(answering, "_REQUESTS", 3)
     engine.stop_after = 3
     assert run(folder) == 130
     assert "--resume goes on" in capfd.readouterr().err

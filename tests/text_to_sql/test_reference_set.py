@@ -14,7 +14,7 @@ from sqlglot import exp
 from sqlglot.optimizer.qualify import qualify
 
 from text_to_sql import ReadOnlyDatabase, sample_database_path
-from text_to_sql.reference_set import TOPICS, ReferenceQuestion, load_reference_questions
+from text_to_sql.reference_set import TOPICS, ReferenceQuestion, is_reference_question, load_reference_questions
 
 QUESTIONS = load_reference_questions()
 ORDERED = [question for question in QUESTIONS if " ORDER BY " in question.sql]
@@ -177,3 +177,8 @@ def test_a_bad_line_is_named_with_its_number(tmp_path: Path, line: str, message:
     path.write_text(f"{json.dumps(GOOD)}\n{line}\n")
     with pytest.raises(ValueError, match=rf"questions\.jsonl, line 2: .*({message}).*\. Correct this line\."):
         load_reference_questions(path)
+
+
+def test_a_reference_question_is_known_by_its_words() -> None:
+    assert is_reference_question("how many books are in the catalogue")
+    assert not is_reference_question("How many books are in the catalogue of 2024?")

@@ -49,6 +49,11 @@ def test_each_set_has_a_row_with_shares_and_intervals() -> None:
     ]
 
 
+def test_a_way_that_was_not_tried_is_a_dash() -> None:
+    partly = {"runs": [one for one in RECORD["runs"] if (one["set"], one["way"]) != ("bookshop", "all aids")]}
+    assert rows(accuracy_table(partly))[-1][-2:] == ["50.0 % (22 – 78)", "–"]
+
+
 def test_kinds_are_told_apart() -> None:
     _, _, *body = rows(kinds_table(RECORD))
     assert body == [

@@ -82,7 +82,7 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> str:
         ("wikisql_examples", -1, "wikisql_examples must be at least 0, got -1"),
         ("learning_rate", 2.0, r"learning_rate must be in \[0, 1\), got 2.0"),
         ("mistakes", 1.0, r"mistakes must be in \[0, 1\), got 1.0"),
-        ("micro_batches", 100, "batch_size must be a multiple of micro_batches, got 128 and 100"),
+        ("micro_batches", 100, "batch_size must be a multiple of micro_batches, got 384 and 100"),
     ],
 )
 def test_a_recipe_names_what_is_wrong(field: str, value: float, message: str) -> None:
@@ -112,7 +112,7 @@ def test_a_resumed_run_ends_as_one_that_was_not_stopped(
     assert train.main(command("stopped", 3, "--resume")) == 2
     assert "checkpoint-3 has its 3 steps already: raise --max-steps" in capsys.readouterr().err
     assert train.main(command("stopped", 7, "--resume", "--learning-rate", "0.001")) == 2
-    assert "was begun with another recipe (learning_rate 0.003, not 0.001): resume" in capsys.readouterr().err
+    assert "was begun with another recipe (learning_rate 0.004, not 0.001): resume" in capsys.readouterr().err
     assert train.main(command("stopped", 7, "--resume")) == 0
 
     whole, resumed = (

@@ -24,8 +24,9 @@ from text_to_sql.scoring.predictions import (
 from text_to_sql.scoring.scored_set import batches, by_database
 from text_to_sql.scoring.template_baseline import template_sql
 
-# After each batch the answers are on disk. vLLM runs 256 requests at a time; batches of 64 took twice as long.
-_BATCH: Final = 256
+# After each batch the answers are on disk. vLLM runs 256 requests at a time; batches of 64 took twice as long. Each
+# waits with a state of its grammar, some 13 MB for a wide schema.
+_REQUESTS: Final = 256
 # Each has a process while it is asked about.
 _OPEN_DATABASES: Final = 64
 
@@ -163,7 +164,7 @@ class ModelAnswering:
         self, engine: Any, cases: Sequence[Case], databases: Mapping[str, Path]
     ) -> Iterator[tuple[list[Case], list[Prediction]]]:
         with tqdm(total=len(cases), desc="Asking", unit="question") as progress:
-            for group in batches(cases, _BATCH, _OPEN_DATABASES):
+            for group in batches(cases, max(1, _REQUESTS // self.options.votes), _OPEN_DATABASES):
                 yield group, predict(engine, group, databases, self.options)
                 progress.update(len(group))
 

@@ -3,9 +3,10 @@
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 
 from tqdm import tqdm
 
@@ -98,25 +99,35 @@ class VariantMaker:
 def score_all(
     answered: Sequence[tuple[Case, Prediction]], databases: Mapping[str, Path], maker: VariantMaker
 ) -> list[ScoredCase]:
-    """Returns each case with its verdict, in the given order; several databases are scored at a time."""
-    predictions = {id(case): prediction for case, prediction in answered}
-    verdicts: dict[int, Verdict] = {}
-    with tqdm(total=len(answered), desc="Scoring", unit="case") as progress:
+    """Returns each case with its verdict, in the given order; up to one database a core is scored at a time.
 
-        def score_database(db_id: str, group: Sequence[Case]) -> None:
-            with DatabaseScorer([databases[db_id], *maker.variants(db_id, databases[db_id])]) as scorer:
-                for case in group:
-                    verdicts[id(case)] = _verdict(scorer, case, predictions[id(case)])
-                    progress.update()
+    What cannot be scored, and Ctrl-C, end it after the query in hand.
+    """
+    places = {id(case): place for place, (case, _) in enumerate(answered)}
+    groups = by_database(case for case, _ in answered)
+    scored: dict[int, ScoredCase] = {}
+    stop = Event()
 
-        groups = by_database(case for case, _ in answered)
-        # Queries run in processes of their own, so threads are enough to keep the cores busy.
-        with ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1)) as pool:
-            try:
-                list(pool.map(score_database, groups, groups.values()))
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
-    return [ScoredCase(case, prediction, verdicts[id(case)]) for case, prediction in answered]
+    def score_database(db_id: str) -> None:
+        with DatabaseScorer([databases[db_id], *maker.variants(db_id, databases[db_id])]) as scorer:
+            for case in groups[db_id]:
+                if stop.is_set():
+                    return
+                prediction = answered[places[id(case)]][1]
+                scored[places[id(case)]] = ScoredCase(case, prediction, _verdict(scorer, case, prediction))
+                progress.update()
+
+    # Queries run in processes of their own, so threads are enough to keep the cores busy.
+    threads = ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1))
+    with tqdm(total=len(answered), desc="Scoring", unit="case") as progress, threads as pool:
+        jobs = [pool.submit(score_database, db_id) for db_id in groups]
+        try:
+            for job in as_completed(jobs):
+                job.result()
+        finally:
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+    return [scored[place] for place in range(len(answered))]
 
 
 def _verdict(scorer: DatabaseScorer, case: Case, prediction: Prediction) -> Verdict:

@@ -21,16 +21,18 @@ _WAYS = ("template", "untrained base", "greedy", "all aids")
 
 
 def accuracy_table(record: Record) -> str:
-    """Returns the share of right answers of each set, by who answers, with 95 % intervals for the adapter."""
+    """Returns the share of right answers of each set, by who answers, with 95 % intervals for the adapter.
+
+    A set that was not asked in some way has a dash there.
+    """
     sets = list(dict.fromkeys(run["set"] for run in record["runs"]))
     header = ["", "questions", "databases", *_WAYS]
     rows = []
     for name in sets:
         runs = {run["way"]: run for run in record["runs"] if run["set"] == name}
-        greedy = runs["greedy"]
-        shares = [_percent(runs[way]["correct"]) for way in _WAYS[:2]]
-        intervals = [_with_interval(runs[way]["correct"]) for way in _WAYS[2:]]
-        rows.append([SET_NAMES[name], len(greedy["correct"]), greedy["databases"], *shares, *intervals])
+        marks = [runs[way]["correct"] if way in runs else "" for way in _WAYS]
+        shares = [*map(_percent, marks[:2]), *map(_with_interval, marks[2:])]
+        rows.append([SET_NAMES[name], len(runs["greedy"]["correct"]), runs["greedy"]["databases"], *shares])
     return _table(header, rows)
 
 
@@ -96,6 +98,8 @@ def _percent(marks: Sequence[str]) -> str:
 
 
 def _with_interval(marks: Sequence[str]) -> str:
+    if not marks:
+        return "–"
     low, high = _share(marks).interval
     return f"{_percent(marks)} ({low:.0f} – {high:.0f})"
 

@@ -8,7 +8,6 @@ import hashlib
 import os
 import random
 import sqlite3
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -16,7 +15,7 @@ from threading import get_ident
 from typing import Any
 
 from text_to_sql.errors import DatabaseFileError
-from text_to_sql.schema import Schema, SchemaWarning, quoted, read_schema
+from text_to_sql.schema import Schema, quoted, read_schema
 from text_to_sql.scoring.changed_rows import ChangedRows
 from text_to_sql.scoring.column_pools import key_columns
 from text_to_sql.scoring.gold_text import standard_strings
@@ -46,7 +45,7 @@ def make_variants(database: Path, golds: Sequence[str], folder: Path, seed: int,
         return paths
     try:
         with closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)) as connection:
-            schema = _schema_of_what_can_be_read(connection)
+            schema = read_schema(connection, warn=False)
             content = read_content(connection)
     except sqlite3.Error as error:
         raise DatabaseFileError(f"{database} cannot be read to make variants of it: {error}.") from error
@@ -57,13 +56,6 @@ def make_variants(database: Path, golds: Sequence[str], folder: Path, seed: int,
         rows = ChangedRows(content.tables, shapes, _single_keys(schema, content), rng).rows
         _write(path, content, rows)
     return paths
-
-
-def _schema_of_what_can_be_read(connection: sqlite3.Connection) -> Schema:
-    with warnings.catch_warnings():
-        # Whoever opens the database to ask it is told; a variant does without such views too.
-        warnings.simplefilter("ignore", SchemaWarning)
-        return read_schema(connection)
 
 
 def _digest(database: Path, golds: Iterable[str], seed: int) -> str:

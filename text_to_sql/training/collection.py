@@ -13,6 +13,7 @@ from text_to_sql.data.wikisql import load_wikisql, merge_tables
 from text_to_sql.foreign_keys import guessed_keys
 from text_to_sql.generator.bookshop.templates import draw_from_templates
 from text_to_sql.generator.generate import fixed_domains, generate, split_domains
+from text_to_sql.reference_set import is_reference_question
 from text_to_sql.training.mistakes import with_mistake
 from text_to_sql.training.recipe import Recipe
 from text_to_sql.training.variation import vary
@@ -41,6 +42,7 @@ def collect_packs(data: Path, recipe: Recipe) -> tuple[list[Pack], list[Pack]]:
         packs += generate(recipe.bookshop_examples, fixed_domains(), recipe.seed, recipe.pack_size)
     if recipe.template_examples:
         packs += draw_from_templates(recipe.template_examples, recipe.seed, recipe.pack_size)
+    packs = [kept for pack in packs if (kept := [one for one in pack if not is_reference_question(one.question)])]
     if leaked := leaked_databases((example for pack in packs for example in pack), held_out):
         raise ValueError(f"held-out databases are among those to train on: {', '.join(leaked)}")
     shown = [[_now_and_then_mistaken(example, recipe, rng) for example in vary(pack, rng)] for pack in packs]

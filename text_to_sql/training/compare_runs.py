@@ -42,8 +42,8 @@ def find_record(folder: Path) -> Record:
 
 def find_accuracies(folder: Path) -> dict[str, float]:
     """Returns the percentage of right answers in each report of `text_to_sql.evaluate` in a folder, by file name."""
-    reports = {file.stem: read_json_object(file) for file in sorted(folder.glob("*.json"))}
-    return {name: report["accuracy"]["percent"] for name, report in reports.items() if "accuracy" in report}
+    found = {file.stem: read_json_object(file).get("accuracy") for file in sorted(folder.glob("*.json"))}
+    return {name: share["percent"] for name, share in found.items() if isinstance(share, dict) and "percent" in share}
 
 
 def summary(name: str, record: Record, accuracies: Mapping[str, float]) -> dict[str, Any]:

@@ -14,6 +14,9 @@ TRAINING_ONLY = frozenset(
     }
 )
 
+# Where examples come from.
+_SHARES = ("spider_passes", "wikisql_examples", "generated_examples", "bookshop_examples", "template_examples")
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -57,10 +60,7 @@ class Recipe:
     seed: int = 42
 
     def __post_init__(self) -> None:
-        zero_allowed = (
-            *("spider_passes", "wikisql_examples", "generated_examples", "bookshop_examples"),
-            *("template_examples", "validation_questions", "warmup_steps", "seed"),
-        )
+        zero_allowed = (*_SHARES, "validation_questions", "warmup_steps", "seed")
         for field, value in asdict(self).items():
             minimum = 0 if field in zero_allowed else 1
             if isinstance(value, int) and value < minimum:
@@ -73,9 +73,8 @@ class Recipe:
             raise ValueError(
                 f"batch_size must be a multiple of micro_batches, got {self.batch_size} and {self.micro_batches}"
             )
-        shares = ("spider_passes", "wikisql_examples", "generated_examples", "bookshop_examples", "template_examples")
-        if not any(getattr(self, share) for share in shares):
-            raise ValueError(f"{', '.join(shares[:-1])} and {shares[-1]} are all 0: there is no data")
+        if not any(getattr(self, share) for share in _SHARES):
+            raise ValueError(f"{', '.join(_SHARES[:-1])} and {_SHARES[-1]} are all 0: there is no data")
 
     def differences(self, earlier: Mapping[str, Any], ignored: Collection[str]) -> str:
         """Returns what an earlier recipe has otherwise, as `seed 7, not 42`; empty if nothing."""

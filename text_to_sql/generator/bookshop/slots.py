@@ -4,7 +4,7 @@ import random
 import re
 import sqlite3
 from calendar import month_name, monthrange
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
@@ -49,8 +49,8 @@ _COLUMNS = {
     "unit_price": "order_items.unit_price",
     "rating": "reviews.rating",
 }
-_DATE_COLUMN = re.compile(r"\b(\w+\.\w+_on)\b")
-_COUNT_WORDS = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+_DATE_COLUMN = re.compile(r"(\w+\.\w+_on) (?:[<>=]+|BETWEEN) \{(?:day|month|year)")
+_COUNT_WORDS = ("two", "three", "four", "five", "six", "seven", "eight", "nine")
 _LOWER_CASE = 0.1
 _ROUND_NUMBER = 0.5
 
@@ -79,26 +79,45 @@ def draw_fillings(sql: str, rng: random.Random) -> dict[str, Filling]:
     Raises:
         ValueError: a slot has an unknown name.
     """
+    slots = slots_of(sql)
     fillings: dict[str, Filling] = {}
-    for name in sorted({slot.removesuffix("2") for slot in slots_of(sql)}):
-        fillings |= _draw(name, _column_of_dates(sql), rng)
+    for name in sorted({slot.removesuffix("2") for slot in slots}):
+        values = _draw(_values(name, sql), f"{name}2" in slots, rng)
+        make = _MAKERS.get(name, _cell)
+        fillings |= make(name, values, rng)
     return fillings
 
 
-def _draw(name: str, column_of_dates: str, rng: random.Random) -> dict[str, Filling]:
-    """Returns the fillings of a slot and of its second, larger or other one."""
+def _values(name: str, sql: str) -> tuple[Any, ...]:
+    """Returns what a slot can hold."""
     if name == "count":
-        return _counts(rng)
-    if name in ("day", "year", "month"):
-        return _DATES[name](column_of_dates, rng)
+        return tuple(range(2, 10))
+    if name == "year":
+        return tuple(sorted({day[:4] for day in _cells(_column_of_dates(sql))}))
+    if name in ("day", "month"):
+        return _cells(_column_of_dates(sql))
     if name not in _COLUMNS:
-        raise ValueError(f"unknown slot {name!r}: known are {', '.join(sorted([*_COLUMNS, *_DATES, 'count']))}")
-    first, second = _two(cells(_COLUMNS[name]), rng)
-    if isinstance(first, str):
-        return {name: _text(first, rng), f"{name}2": _text(second, rng)}
-    if isinstance(first, float) and rng.random() < _ROUND_NUMBER:
-        first, second = int(first), int(second) + 1
-    return {name: Filling(str(first), str(first)), f"{name}2": Filling(str(second), str(second))}
+        raise ValueError(f"unknown slot {name!r}: known are {', '.join(sorted([*_COLUMNS, *_MAKERS]))}")
+    return _cells(_COLUMNS[name])
+
+
+def _draw(values: tuple[Any, ...], two: bool, rng: random.Random) -> list[Any]:
+    """Returns one value, or two different ones: numbers and dates with the smaller first, texts in any order."""
+    drawn = rng.sample(values, 2 if two else 1)
+    return drawn if isinstance(drawn[0], str) and not drawn[0][:4].isdigit() else sorted(drawn)
+
+
+def _cell(name: str, values: list[Any], rng: random.Random) -> dict[str, Filling]:
+    if isinstance(values[0], str):
+        return {slot: _text(value, rng) for slot, value in _by_slot(name, values)}
+    if isinstance(values[0], float) and rng.random() < _ROUND_NUMBER:
+        values = [int(value) + place for place, value in enumerate(values)]
+    return {slot: Filling(str(value), str(value)) for slot, value in _by_slot(name, values)}
+
+
+def _by_slot(name: str, values: list[Any]) -> Iterator[tuple[str, Any]]:
+    """Yields the value of a slot and, if there are two, of its second."""
+    return zip((name, f"{name}2"), values, strict=False)
 
 
 def _text(cell: str, rng: random.Random) -> Filling:
@@ -110,23 +129,9 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _two(values: tuple[Any, ...], rng: random.Random) -> list[Any]:
-    """Returns two different ones; numbers and dates with the smaller one first, texts in any order."""
-    two = rng.sample(values, 2)
-    return two if isinstance(two[0], str) and not _is_date(two[0]) else sorted(two)
-
-
-def _is_date(text: str) -> bool:
-    return bool(re.fullmatch(r"\d{4}-\d\d-\d\d", text))
-
-
-def _counts(rng: random.Random) -> dict[str, Filling]:
-    small, large = sorted(rng.sample(range(2, 10), 2))
-    return {
-        "count": Filling(str(small), str(small)),
-        "count_word": Filling(_COUNT_WORDS[small - 2], str(small)),
-        "count2": Filling(str(large), str(large)),
-    }
+def _counts(name: str, values: list[int], rng: random.Random) -> dict[str, Filling]:
+    numbers = _cell(name, values, rng)
+    return numbers | {"count_word": Filling(_COUNT_WORDS[values[0] - 2], str(values[0]))}
 
 
 def _column_of_dates(sql: str) -> str:
@@ -134,13 +139,9 @@ def _column_of_dates(sql: str) -> str:
     return found[1] if found else "orders.ordered_on"
 
 
-def _days(column: str, rng: random.Random) -> dict[str, Filling]:
-    first, second = _two(cells(column), rng)
+def _days(name: str, values: list[str], rng: random.Random) -> dict[str, Filling]:
     spell = rng.choice((str, _day_first, _month_first))
-    return {
-        "day": Filling(spell(date.fromisoformat(first)), _quoted(first)),
-        "day2": Filling(spell(date.fromisoformat(second)), _quoted(second)),
-    }
+    return {slot: Filling(spell(date.fromisoformat(day)), _quoted(day)) for slot, day in _by_slot(name, values)}
 
 
 def _day_first(day: date) -> str:
@@ -151,20 +152,19 @@ def _month_first(day: date) -> str:
     return f"{month_name[day.month]} {day.day}, {day.year}"
 
 
-def _years(column: str, rng: random.Random) -> dict[str, Filling]:
-    years = tuple(sorted({day[:4] for day in cells(column)}))
+def _years(name: str, values: list[str], rng: random.Random) -> dict[str, Filling]:
     fillings = {}
-    for name, year in zip(("year", "year2"), sorted(rng.sample(years, 2)), strict=True):
-        fillings |= _period(name, year, f"{year}-01-01", f"{year}-12-31")
+    for slot, year in _by_slot(name, values):
+        fillings |= _period(slot, year, f"{year}-01-01", f"{year}-12-31")
     return fillings
 
 
-def _months(column: str, rng: random.Random) -> dict[str, Filling]:
+def _months(name: str, values: list[str], rng: random.Random) -> dict[str, Filling]:
     fillings = {}
-    for name, text in zip(("month", "month2"), _two(cells(column), rng), strict=True):
+    for slot, text in _by_slot(name, values):
         day = date.fromisoformat(text)
         last = monthrange(day.year, day.month)[1]
-        fillings |= _period(name, f"{month_name[day.month]} {day.year}", f"{day:%Y-%m}-01", f"{day:%Y-%m}-{last}")
+        fillings |= _period(slot, f"{month_name[day.month]} {day.year}", f"{day:%Y-%m}-01", f"{day:%Y-%m}-{last}")
     return fillings
 
 
@@ -176,7 +176,8 @@ def _period(name: str, shown: str, first: str, last: str) -> dict[str, Filling]:
     }
 
 
-_DATES: Mapping[str, Callable[[str, random.Random], dict[str, Filling]]] = {
+_MAKERS: Mapping[str, Callable[[str, list[Any], random.Random], dict[str, Filling]]] = {
+    "count": _counts,
     "day": _days,
     "year": _years,
     "month": _months,
@@ -184,7 +185,7 @@ _DATES: Mapping[str, Callable[[str, random.Random], dict[str, Filling]]] = {
 
 
 @cache
-def cells(qualified: str) -> tuple[Any, ...]:
+def _cells(qualified: str) -> tuple[Any, ...]:
     """Returns the different cells of a column, `table.column`, of the sample database; NULL is left out."""
     table, column = qualified.split(".")
     query = f"SELECT DISTINCT {column} FROM {table} WHERE {column} NOT NULL ORDER BY {column}"
