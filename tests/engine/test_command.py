@@ -28,7 +28,7 @@ def test_json_is_all_that_stands_on_standard_output() -> None:
         assert line["rows"]
         assert line["metrics"]["output_tokens"] > 0
     assert lines[0]["rows"] == [[60]]
-    assert lines[1]["rows"] == [[60]]
+    assert lines[1]["rows"] == [["Richard Hamel"]]
     assert "LoRA on CPU: one matrix product per adapter" in process.stderr
 
 
