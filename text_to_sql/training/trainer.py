@@ -69,7 +69,10 @@ class SQLTrainer(Trainer):
 
 
 def _inputs_as_they_are(model: Any, autocast: bool) -> AbstractContextManager[None]:
-    """Keeps peft from copying the input of each layer to float32, which autocast makes needless: 0.25 s instead of 0.41 for a micro-batch on an H100."""
+    """Keeps peft from copying the input of each layer to float32, which autocast makes needless.
+
+    A micro-batch took 0.25 s of an H100 instead of 0.41.
+    """
     return disable_input_dtype_casting(model) if autocast else nullcontext()
 
 
