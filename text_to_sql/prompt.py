@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from inference.chat import Message
+from text_to_sql.dates import SpeltDate, spelt_dates
+from text_to_sql.linking import linked_columns, linked_tables
 from text_to_sql.schema import Schema, quoted
 from text_to_sql.values import ValueMatch
 
@@ -35,7 +37,9 @@ def build_messages(
         values: cells of the database that the question names.
         failed: earlier answers to this question, oldest first; the model is asked to do better.
     """
-    lines = [schema.render(), "", *map(_render_value, values), f"Question: {' '.join(question.split())}"]
+    values = tuple(values)
+    hints = [*map(_render_value, values), *_render_dates(question, values), *_render_names(schema, question, values)]
+    lines = [schema.render(), "", *hints, f"Question: {' '.join(question.split())}"]
     messages = [{"role": "system", "content": SYSTEM_MESSAGE}, {"role": "user", "content": "\n".join(lines)}]
     for attempt in failed:
         messages += [{"role": "assistant", "content": attempt.sql}, {"role": "user", "content": _feedback(attempt)}]
@@ -50,3 +54,23 @@ def _feedback(attempt: FailedAttempt) -> str:
 def _render_value(match: ValueMatch) -> str:
     text = match.value.replace("'", "''")
     return f"{quoted(match.table)}.{quoted(match.column)} = '{text}'"
+
+
+def _render_dates(question: str, values: Sequence[ValueMatch]) -> list[str]:
+    """Says how databases write the question's dates, but not of one that stands in a cell as the question spells it."""
+    cells = [match.value.lower() for match in values]
+    dates = [one for one in spelt_dates(question) if not any(one.text.lower() in cell for cell in cells)]
+    return list(dict.fromkeys(map(_render_date, dates)))
+
+
+def _render_date(one: SpeltDate) -> str:
+    if one.first == one.last:
+        return f"{one.text} = '{one.first}'"
+    return f"{one.text} BETWEEN '{one.first}' AND '{one.last}'"
+
+
+def _render_names(schema: Schema, question: str, values: Sequence[ValueMatch]) -> list[str]:
+    """Lists the tables that the question is likely about, and the columns that it names."""
+    tables = ", ".join(map(quoted, linked_tables(schema, question, values)))
+    columns = ", ".join(f"{quoted(table)}.{quoted(column)}" for table, column in linked_columns(schema, question))
+    return [f"{kind}: {names}" for kind, names in (("Tables", tables), ("Columns", columns)) if names]

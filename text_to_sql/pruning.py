@@ -1,13 +1,12 @@
 """Which tables of a wide schema a question is about, so that the prompt fits."""
 
-import re
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 
 from text_to_sql.schema import Schema, Table
 from text_to_sql.values import ValueMatch
+from text_to_sql.words import stems
 
-_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 # A table's own name says more than one of its columns; a cell that the question names says most.
 _NAME_WEIGHT, _COLUMN_WEIGHT, _VALUE_WEIGHT = 3.0, 1.0, 5.0
 # Of its score, a table lends this share to those that it refers to or that refer to it: joins go through them.
@@ -55,7 +54,7 @@ def without_table(schema: Schema, name: str) -> Schema:
 
 def _ranked(schema: Schema, question: str, values: Iterable[ValueMatch]) -> list[Table]:
     """Returns the tables, most likely first."""
-    asked = _stems(question)
+    asked = frozenset(stems(question))
     scores = {table.name: _overlap(table, asked) for table in schema.tables}
     for match in values:
         if match.table in scores:
@@ -69,12 +68,6 @@ def _ranked(schema: Schema, question: str, values: Iterable[ValueMatch]) -> list
     return sorted(schema.tables, key=lambda table: -scores[table.name])
 
 
-def _overlap(table: Table, asked: Collection[str]) -> float:
-    columns = {stem for column in table.column_names for stem in _stems(column)}
-    return _NAME_WEIGHT * len(_stems(table.name) & set(asked)) + _COLUMN_WEIGHT * len(columns & set(asked))
-
-
-def _stems(text: str) -> set[str]:
-    """Returns the words of a text or a name, such as `BirthDate` or `birth_date`, without the `s` of a plural."""
-    words = (word.lower() for word in _WORD.findall(text))
-    return {word[:-1] if len(word) > 3 and word.endswith("s") else word for word in words}
+def _overlap(table: Table, asked: frozenset[str]) -> float:
+    columns = {stem for column in table.column_names for stem in stems(column)}
+    return _NAME_WEIGHT * len(asked & set(stems(table.name))) + _COLUMN_WEIGHT * len(asked & columns)

@@ -114,11 +114,22 @@ def spelt_day(day: str, wording: Wording) -> str:
     return wording.pick(day, day, f"{one.day} {month} {one.year}", f"{month} {one.day}, {one.year}")
 
 
+def _spelt_days(first: date, last: date, wording: Wording) -> str:
+    """Returns two days of one month in words."""
+    month, year = month_name[first.month], first.year
+    return wording.pick(
+        f"from {first.day} to {last.day} {month} {year}",
+        f"between {first.day} and {last.day} {month} {year}",
+        f"between {month} {first.day} and {month} {last.day}, {year}",
+        f"from {month} {first.day} to {last.day}, {year}",
+    )
+
+
 def _within(table: DrawnTable, column: DrawnColumn, wording: Wording) -> Condition:
     """A date within a year or a month, or between two days of one."""
     day, phrase = date.fromisoformat(wording.day_of(column)), wording.phrase(column)
     days = monthrange(day.year, day.month)[1]
-    kind = wording.rng.choices(("year", "month", "days"), (5, 3, 1))[0]
+    kind = wording.rng.choices(("year", "month", "days"), (5, 3, 3))[0]
     if kind == "year":
         first, last, named = f"{day.year}-01-01", f"{day.year}-12-31", str(day.year)
     else:
@@ -129,7 +140,7 @@ def _within(table: DrawnTable, column: DrawnColumn, wording: Wording) -> Conditi
     general = wording.pick(f"with a {phrase} in {named}", f"whose {phrase} is in {named}", f"from {named}")
     text = f"{verb} in {named}" if verb and wording.chance(0.7) else general
     if kind == "days" and day.day < days:
-        last = f"{day:%Y-%m}-{wording.rng.randint(day.day + 1, days):02}"
-        first = day.isoformat()
-        text = f"{verb or f'with a {phrase}'} from {day.day} to {int(last[-2:])} {named}"
+        end = day.replace(day=wording.rng.randint(day.day + 1, days))
+        first, last = day.isoformat(), end.isoformat()
+        text = f"{verb or f'with a {phrase}'} {_spelt_days(day, end, wording)}"
     return Condition(text, f"{table.sql(column)} BETWEEN '{first}' AND '{last}'")

@@ -52,7 +52,7 @@ class Recipe:
     wikisql_examples: int = 16_000
     generated_examples: int = 60_000
     bookshop_examples: int = 6_000
-    template_examples: int = 30_000
+    template_examples: int = 38_000
     mistakes: float = 0.06
     held_out_examples: int = 512
     validation_questions: int = 128

@@ -22,7 +22,7 @@ from text_to_sql.values import ValueIndex
 
 DATABASE = "bookshop"
 SOURCE = "template"
-_FILES = ("books.toml", "books_composed.toml", "shop.toml", "shop_composed.toml")
+_FILES = ("books.toml", "books_composed.toml", "books_sets.toml", "shop.toml", "shop_composed.toml", "shop_sets.toml")
 _CHOICE = re.compile(r"\[([^\[\]]*)\]")
 
 

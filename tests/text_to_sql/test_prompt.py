@@ -1,0 +1,46 @@
+"""What the model reads."""
+
+from text_to_sql.prompt import SYSTEM_MESSAGE, FailedAttempt, build_messages
+from text_to_sql.schema import parse_schema
+from text_to_sql.values import ValueMatch
+
+SCHEMA = parse_schema("CREATE TABLE orders (id number, ordered_on time, status text)\nCREATE TABLE notes (text text)")
+TABLES = "orders.id number, orders.ordered_on time, orders.status text\nnotes.text text"
+
+
+def asked(question: str, *values: ValueMatch) -> str:
+    system, user = build_messages(SCHEMA, question, values)
+    assert system == {"role": "system", "content": SYSTEM_MESSAGE}
+    assert user["role"] == "user"
+    return user["content"].removeprefix(f"{TABLES}\n\n")
+
+
+def test_the_question_stands_last_on_one_line() -> None:
+    assert asked("How\nmany?") == "Question: How many?"
+
+
+def test_cells_dates_tables_and_columns_stand_before_the_question() -> None:
+    cell = ValueMatch("orders", "status", "it's late")
+    assert asked("Status of late orders from May 2021, or of 3 June 2021?", cell) == (
+        "orders.status = 'it''s late'\n"
+        "May 2021 BETWEEN '2021-05-01' AND '2021-05-31'\n"
+        "3 June 2021 = '2021-06-03'\n"
+        "Tables: orders\n"
+        "Columns: orders.status\n"
+        "Question: Status of late orders from May 2021, or of 3 June 2021?"
+    )
+
+
+def test_a_date_that_is_a_cell_is_not_rewritten() -> None:
+    cell = ValueMatch("notes", "text", "1 June 2021")
+    assert asked("What is of 1 June 2021?", cell) == (
+        "notes.text = '1 June 2021'\nTables: notes\nQuestion: What is of 1 June 2021?"
+    )
+
+
+def test_a_failed_attempt_follows_with_its_reason_on_one_line() -> None:
+    messages = build_messages(SCHEMA, "How many?", failed=[FailedAttempt("SELECT 1", "no\nsuch table")])
+    assert messages[2:] == [
+        {"role": "assistant", "content": "SELECT 1"},
+        {"role": "user", "content": "This failed: no such table\nWrite the query again."},
+    ]
