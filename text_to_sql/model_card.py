@@ -15,7 +15,7 @@ from tabulate import tabulate
 
 from text_to_sql.bundled_adapter import BUNDLED_ADAPTER
 from text_to_sql.prompt import SYSTEM_MESSAGE
-from text_to_sql.scoring.tables import accuracy_table, aids_table, gain, kinds_table
+from text_to_sql.scoring.tables import accuracy_table, aids_table, gain, halves, kinds_table
 from text_to_sql.training.checkpoint import TRAINING_RECORD
 from text_to_sql.training.compare_runs import runs_table
 
@@ -35,6 +35,7 @@ def render(record: dict[str, Any], accuracy: dict[str, Any], pilots: dict[str, A
         pilots: the record of `text_to_sql.training.compare_runs`.
         size: bytes of the adapter's weights.
     """
+    looked_at, not_looked_at = halves(accuracy)
     return TEMPLATE.read_text(encoding="utf-8").format(
         record=record,
         accuracy=accuracy,
@@ -47,6 +48,8 @@ def render(record: dict[str, Any], accuracy: dict[str, Any], pilots: dict[str, A
         kinds_table=kinds_table(accuracy),
         aids_table=aids_table(accuracy),
         gain=f"{gain(accuracy):.1g}",
+        looked_at=looked_at,
+        not_looked_at=not_looked_at,
         recipe_table=_table(["recipe", ""], record["recipe"].items(), "ll"),
         loss_table=_losses(record),
         pilots_table=runs_table(pilots["runs"]),

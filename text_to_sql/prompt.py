@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from inference.chat import Message
 from text_to_sql.dates import SpeltDate, spelt_dates
+from text_to_sql.join_paths import Joined, join_tables
 from text_to_sql.linking import linked_columns, linked_tables
 from text_to_sql.schema import Schema, quoted
 from text_to_sql.values import ValueMatch
@@ -38,12 +39,22 @@ def build_messages(
         failed: earlier answers to this question, oldest first; the model is asked to do better.
     """
     values = tuple(values)
-    hints = [*map(_render_value, values), *_render_dates(question, values), *_render_names(schema, question, values)]
+    names = [_render_columns(schema, question), likely_from_clause(schema, question, values)]
+    hints = [*map(_render_value, values), *_render_dates(question, values), *filter(None, names)]
     lines = [schema.render(), "", *hints, f"Question: {' '.join(question.split())}"]
     messages = [{"role": "system", "content": SYSTEM_MESSAGE}, {"role": "user", "content": "\n".join(lines)}]
     for attempt in failed:
         messages += [{"role": "assistant", "content": attempt.sql}, {"role": "user", "content": _feedback(attempt)}]
     return messages
+
+
+def likely_from_clause(schema: Schema, question: str, values: Iterable[ValueMatch] = ()) -> str:
+    """Returns `FROM` and the tables that a question is likely about, joined along foreign keys; empty if it names none.
+
+    A table that no key leads to follows a comma.
+    """
+    tables = join_tables(linked_tables(schema, question, values), schema.foreign_keys)
+    return "FROM " + "".join(_render_join(*pair) for pair in enumerate(tables)) if tables else ""
 
 
 def _feedback(attempt: FailedAttempt) -> str:
@@ -69,8 +80,16 @@ def _render_date(one: SpeltDate) -> str:
     return f"{one.text} BETWEEN '{one.first}' AND '{one.last}'"
 
 
-def _render_names(schema: Schema, question: str, values: Sequence[ValueMatch]) -> list[str]:
-    """Lists the tables that the question is likely about, and the columns that it names."""
-    tables = ", ".join(map(quoted, linked_tables(schema, question, values)))
-    columns = ", ".join(f"{quoted(table)}.{quoted(column)}" for table, column in linked_columns(schema, question))
-    return [f"{kind}: {names}" for kind, names in (("Tables", tables), ("Columns", columns)) if names]
+def _render_columns(schema: Schema, question: str) -> str:
+    columns = linked_columns(schema, question)
+    return "Columns: " + ", ".join(f"{quoted(table)}.{quoted(column)}" for table, column in columns) if columns else ""
+
+
+def _render_join(place: int, joined: Joined) -> str:
+    table, key = quoted(joined.table), joined.key
+    if key is None:
+        return f", {table}" if place else table
+    ends = [f"{quoted(key.table)}.{quoted(key.column)}", f"{quoted(key.parent_table)}.{quoted(key.parent_column)}"]
+    # The table that is there already stands on the left.
+    before, own = reversed(ends) if key.table == joined.table else ends
+    return f" JOIN {table} ON {before} = {own}"

@@ -1,6 +1,8 @@
 """What the model reads."""
 
-from text_to_sql.prompt import SYSTEM_MESSAGE, FailedAttempt, build_messages
+import pytest
+
+from text_to_sql.prompt import SYSTEM_MESSAGE, FailedAttempt, build_messages, likely_from_clause
 from text_to_sql.schema import parse_schema
 from text_to_sql.values import ValueMatch
 
@@ -19,14 +21,14 @@ def test_the_question_stands_last_on_one_line() -> None:
     assert asked("How\nmany?") == "Question: How many?"
 
 
-def test_cells_dates_tables_and_columns_stand_before_the_question() -> None:
+def test_cells_dates_columns_and_tables_stand_before_the_question() -> None:
     cell = ValueMatch("orders", "status", "it's late")
     assert asked("Status of late orders from May 2021, or of 3 June 2021?", cell) == (
         "orders.status = 'it''s late'\n"
         "May 2021 BETWEEN '2021-05-01' AND '2021-05-31'\n"
         "3 June 2021 = '2021-06-03'\n"
-        "Tables: orders\n"
         "Columns: orders.status\n"
+        "FROM orders\n"
         "Question: Status of late orders from May 2021, or of 3 June 2021?"
     )
 
@@ -34,7 +36,7 @@ def test_cells_dates_tables_and_columns_stand_before_the_question() -> None:
 def test_a_date_that_is_a_cell_is_not_rewritten() -> None:
     cell = ValueMatch("notes", "text", "1 June 2021")
     assert asked("What is of 1 June 2021?", cell) == (
-        "notes.text = '1 June 2021'\nTables: notes\nQuestion: What is of 1 June 2021?"
+        "notes.text = '1 June 2021'\nFROM notes\nQuestion: What is of 1 June 2021?"
     )
 
 
@@ -44,3 +46,32 @@ def test_a_failed_attempt_follows_with_its_reason_on_one_line() -> None:
         {"role": "assistant", "content": "SELECT 1"},
         {"role": "user", "content": "This failed: no such table\nWrite the query again."},
     ]
+
+
+SHOP = parse_schema(
+    """CREATE TABLE products (product_id number, name text)
+CREATE TABLE product_features (product_id number REFERENCES products, feature number REFERENCES features (feature_id))
+CREATE TABLE features (feature_id number, shade text)
+CREATE TABLE "our shops" (city text)"""
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        (
+            "Which products have which shade?",
+            "FROM products JOIN product_features ON products.product_id = product_features.product_id "
+            "JOIN features ON product_features.feature = features.feature_id",
+        ),
+        (
+            "Which shade has which product?",
+            "FROM products JOIN product_features ON products.product_id = product_features.product_id "
+            "JOIN features ON product_features.feature = features.feature_id",
+        ),
+        ("Our shops, and the products", 'FROM "our shops", products'),
+        ("How many?", ""),
+    ],
+)
+def test_tables_are_joined_as_sql_would(question: str, expected: str) -> None:
+    assert likely_from_clause(SHOP, question) == expected

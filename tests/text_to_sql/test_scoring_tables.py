@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from text_to_sql.scoring.tables import accuracy_table, aids_table, compare, gain, kinds_table, seconds_for_1000
+from text_to_sql.scoring.tables import accuracy_table, aids_table, compare, gain, halves, kinds_table, seconds_for_1000
 
 
 def run(way: str, correct: str, name: str = "spider", **figures: Any) -> dict[str, Any]:
@@ -81,3 +81,8 @@ def test_two_runs_are_compared_question_by_question() -> None:
 
 def test_the_start_of_the_engine_is_left_out_of_the_time() -> None:
     assert seconds_for_1000(RECORD["runs"][0]) == 500
+
+
+def test_halves_are_every_second_question() -> None:
+    record = {"runs": [run("greedy", "10101110", "bookshop"), run("all aids", "00000000", "bookshop")]}
+    assert halves(record) == ("100.0 %", "25.0 %")

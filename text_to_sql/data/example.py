@@ -19,7 +19,7 @@ class Example:
         question: in English.
         sql: the gold query, in canonical spelling.
         kind: `simple`, `join` or `nested/setop`.
-        source: `spider`, `wikisql` or `generator`.
+        source: `spider`, `wikisql`, `generator` or `template`.
         values: cells of the database that the question names, as the prompt shows them.
         failed: a wrong answer that came before, with its error.
         paraphrased: whether the question is another wording of one that is there too.

@@ -49,6 +49,12 @@ def kinds_table(record: Record, name: str = "spider") -> str:
     return _table(header, rows)
 
 
+def halves(record: Record, name: str = "bookshop") -> tuple[str, str]:
+    """Returns the shares of right greedy answers to every second question from the first on, and to the others."""
+    marks = _run(record, name, "greedy")["correct"]
+    return _percent(marks[::2]), _percent(marks[1::2])
+
+
 def aids_table(record: Record, name: str = "spider") -> str:
     """Returns what each aid changes, alone and together, and what it costs."""
     greedy = _run(record, name, "greedy")

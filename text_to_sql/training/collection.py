@@ -16,6 +16,7 @@ from text_to_sql.generator.generate import fixed_domains, generate, split_domain
 from text_to_sql.reference_set import is_reference_question
 from text_to_sql.training.mistakes import with_mistake
 from text_to_sql.training.recipe import Recipe
+from text_to_sql.training.shown_joins import join_as_shown
 from text_to_sql.training.variation import vary
 
 MOST_WIKISQL_TABLES = 4
@@ -45,7 +46,9 @@ def collect_packs(data: Path, recipe: Recipe) -> tuple[list[Pack], list[Pack]]:
     packs = [kept for pack in packs if (kept := [one for one in pack if not is_reference_question(one.question)])]
     if leaked := leaked_databases((example for pack in packs for example in pack), held_out):
         raise ValueError(f"held-out databases are among those to train on: {', '.join(leaked)}")
-    shown = [[_now_and_then_mistaken(example, recipe, rng) for example in vary(pack, rng)] for pack in packs]
+    shown = [
+        [_now_and_then_mistaken(join_as_shown(example), recipe, rng) for example in vary(pack, rng)] for pack in packs
+    ]
     # Every recipe is judged by the same questions, in the same order.
     return shown, packs_by_database(held_out, recipe.pack_size, random.Random(SPLIT_SEED))
 

@@ -1,6 +1,6 @@
 """What the trainer sees: questions about one schema share its tokens, and the loss is on SQL and end tokens only.
 
-Of an example's 250 tokens, three quarters are the schema. A row of the batch therefore holds it once, with several
+Of an example's 360 tokens, three quarters are the schema. A row of the batch therefore holds it once, with several
 questions and their SQL after it; each question sees the schema and itself, never the others, at the positions that it
 would have alone. So does prefix caching at inference, with the same result: the loss is that of separate rows.
 """
