@@ -124,8 +124,9 @@ def _write(
 ) -> dict[int, list[_Candidate]]:
     """Returns the candidates of each question, the greedy one first."""
     requests = [(index, number) for index, asked in waiting.items() for number in range(asked.votes)]
+    messages = {index: asked.messages for index, asked in waiting.items()}
     generations = inferencer.generate_batch_detailed(
-        [waiting[index].messages for index, _ in requests],
+        [messages[index] for index, _ in requests],
         each=[waiting[index].sampling(number) for index, number in requests],
         max_tokens=max_tokens,
         show_progress=show_progress,

@@ -1,5 +1,6 @@
 """The one place that turns a schema and a question into messages: training, inference and evaluation share it."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -38,10 +39,10 @@ def build_messages(
         values: cells of the database that the question names.
         failed: earlier answers to this question, oldest first; the model is asked to do better.
     """
-    values = tuple(values)
+    question, values = " ".join(question.split()), tuple(values)
     names = [_render_columns(schema, question), likely_from_clause(schema, question, values)]
     hints = [*map(_render_value, values), *_render_dates(question, values), *filter(None, names)]
-    lines = [schema.render(), "", *hints, f"Question: {' '.join(question.split())}"]
+    lines = [schema.render(), "", *hints, f"Question: {question}"]
     messages = [{"role": "system", "content": SYSTEM_MESSAGE}, {"role": "user", "content": "\n".join(lines)}]
     for attempt in failed:
         messages += [{"role": "assistant", "content": attempt.sql}, {"role": "user", "content": _feedback(attempt)}]
@@ -69,8 +70,8 @@ def _render_value(match: ValueMatch) -> str:
 
 def _render_dates(question: str, values: Sequence[ValueMatch]) -> list[str]:
     """Says how databases write the question's dates, but not of one that stands in a cell as the question spells it."""
-    cells = [match.value.lower() for match in values]
-    dates = [one for one in spelt_dates(question) if not any(one.text.lower() in cell for cell in cells)]
+    cells = " | ".join(match.value.lower() for match in values)
+    dates = (one for one in spelt_dates(question) if not re.search(rf"\b{re.escape(one.text.lower())}\b", cells))
     return list(dict.fromkeys(map(_render_date, dates)))
 
 

@@ -1,9 +1,10 @@
 """Which tables of a wide schema a question is about, so that the prompt fits."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 
-from text_to_sql.schema import Schema, Table
+from text_to_sql.schema import Schema, Table, folded
 from text_to_sql.values import ValueMatch
 from text_to_sql.words import stems
 
@@ -32,15 +33,24 @@ def prune_schema(
     Returns:
         `schema` itself if it fits; if nothing fits, the one most likely table, or those of `keep`.
     """
-    ranked = _ranked(schema, question, values)
-    kept = {name.lower() for name in keep}
-    while not fits(schema):
-        dropped = next((table for table in reversed(ranked) if table.name.lower() not in kept), None)
-        if dropped is None or len(ranked) == 1:
-            break
-        ranked.remove(dropped)
-        schema = without_table(schema, dropped.name)
-    return schema
+    if fits(schema):
+        return schema
+    kept = {folded(name) for name in keep}
+    # What must stay stands first; of the others, a shorter prompt has fewer.
+    ranked = sorted(_ranked(schema, question, values), key=lambda table: folded(table.name) not in kept)
+    fewest = max(1, sum(folded(table.name) in kept for table in ranked))
+    numbers = range(fewest + 1, len(ranked))
+    too_many = bisect_left(numbers, True, key=lambda number: not fits(_only(schema, ranked[:number])))
+    return _only(schema, ranked[: fewest + too_many])
+
+
+def _only(schema: Schema, tables: Iterable[Table]) -> Schema:
+    names = {table.name for table in tables}
+    return replace(
+        schema,
+        tables=tuple(table for table in schema.tables if table.name in names),
+        foreign_keys=tuple(key for key in schema.foreign_keys if {key.table, key.parent_table} <= names),
+    )
 
 
 def without_table(schema: Schema, name: str) -> Schema:

@@ -9,7 +9,7 @@ from text_to_sql.execution.read_only_database import ReadOnlyDatabase
 from text_to_sql.grammar import sql_grammar
 from text_to_sql.prompt import build_messages
 from text_to_sql.pruning import prune_schema
-from text_to_sql.schema import Schema
+from text_to_sql.schema import Schema, folded
 from text_to_sql.values import ValueIndex, ValueMatch
 
 # The adapter was trained on prompts and answers up to this length together.
@@ -76,8 +76,8 @@ class TextToSQL:
         asked = Asked(
             question,
             chosen,
-            tuple(match for match in values if match.table.lower() in chosen.table_names),
-            tuple(table.name for table in schema.tables if table.name.lower() not in chosen.table_names),
+            tuple(match for match in values if folded(match.table) in chosen.table_names),
+            tuple(table.name for table in schema.tables if folded(table.name) not in chosen.table_names),
             self._database.execute,
             sql_grammar(chosen) if self._grammar else None,
             self._votes,

@@ -1,12 +1,14 @@
 """The words of questions and of names, so that `Opened in which years` and `OpeningYear` can be compared."""
 
 import re
-from functools import cache
+from functools import lru_cache
 
-import snowballstemmer
+# The package's own choice would be another implementation where one is installed, and other stems with it.
+from snowballstemmer.english_stemmer import EnglishStemmer
 
-_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
-_ENGLISH = snowballstemmer.stemmer("english")
+# Letters outside ASCII have no case here: a word in Korean is one word.
+_LOWER = r"[^\W\d_A-Z]"
+_WORD = re.compile(rf"[A-Z]?{_LOWER}+|[A-Z]+(?!{_LOWER})|\d+")
 
 
 def stems(text: str) -> tuple[str, ...]:
@@ -14,6 +16,7 @@ def stems(text: str) -> tuple[str, ...]:
     return tuple(_stem(word.lower()) for word in _WORD.findall(text))
 
 
-@cache
+@lru_cache(maxsize=100_000)
 def _stem(word: str) -> str:
-    return _ENGLISH.stemWord(word)
+    # A stemmer holds the word that it works on: threads must not share one.
+    return EnglishStemmer().stemWord(word)

@@ -31,8 +31,8 @@ def make_adapter(folder: Path, change: Callable[[str, torch.Tensor], torch.Tenso
 
 
 @pytest.fixture
-def weaker(tmp_path: Path) -> Path:
-    return make_adapter(tmp_path / "weaker", lambda name, tensor: tensor * (0.1 if "lora_B" in name else 1))
+def opposed(tmp_path: Path) -> Path:
+    return make_adapter(tmp_path / "opposed", lambda name, tensor: tensor * (-0.1 if "lora_B" in name else 1))
 
 
 def test_the_first_adapter_has_its_folders_name(lora_engine: VLLMInferenceWithLoRA) -> None:
@@ -40,16 +40,16 @@ def test_the_first_adapter_has_its_folders_name(lora_engine: VLLMInferenceWithLo
 
 
 def test_adapters_come_and_go_and_a_name_can_be_used_again(
-    lora_engine: VLLMInferenceWithLoRA, conversations: Conversations, weaker: Path, tmp_path: Path
+    lora_engine: VLLMInferenceWithLoRA, conversations: Conversations, opposed: Path, tmp_path: Path
 ) -> None:
     stronger = lora_engine.generate(conversations[0], **GREEDY)
     base = lora_engine.generate(conversations[0], adapter=None, **GREEDY)
-    lora_engine.load_adapter("second", weaker)
+    lora_engine.load_adapter("second", opposed)
     second = lora_engine.generate(conversations[0], adapter="second", **GREEDY)
     assert second != stronger
-    lora_engine.load_adapter("second", weaker)
-    other = make_adapter(tmp_path / "other", lambda name, tensor: tensor * (0.05 if "lora_B" in name else 1))
-    with pytest.raises(AdapterError, match=r"This name is loaded with other content, from .*weaker. Unload it first"):
+    lora_engine.load_adapter("second", opposed)
+    other = make_adapter(tmp_path / "other", lambda name, tensor: tensor * (-0.05 if "lora_B" in name else 1))
+    with pytest.raises(AdapterError, match=r"This name is loaded with other content, from .*opposed. Unload it first"):
         lora_engine.load_adapter("second", other)
     lora_engine.unload_adapter("second")
     with pytest.raises(AdapterError, match=r"No adapter of this name is loaded .loaded: 'checkpoint-100'"):
@@ -62,13 +62,13 @@ def test_adapters_come_and_go_and_a_name_can_be_used_again(
     assert set(lora_engine.adapters) == {"checkpoint-100"}
 
 
-def test_a_full_engine_says_so(lora_engine: VLLMInferenceWithLoRA, weaker: Path) -> None:
+def test_a_full_engine_says_so(lora_engine: VLLMInferenceWithLoRA, opposed: Path) -> None:
     for name in ("second", "third"):
-        lora_engine.load_adapter(name, weaker)
+        lora_engine.load_adapter(name, opposed)
     with pytest.raises(
         AdapterError, match=r"All 3 slots are taken by 'checkpoint-100', 'second', 'third'. Unload one, or start with"
     ):
-        lora_engine.load_adapter("fourth", weaker)
+        lora_engine.load_adapter("fourth", opposed)
     for name in ("second", "third"):
         lora_engine.unload_adapter(name)
 
@@ -108,14 +108,14 @@ def use_dora(folder: Path) -> None:
 def test_the_engine_survives_a_bad_adapter(
     lora_engine: VLLMInferenceWithLoRA,
     conversations: Conversations,
-    weaker: Path,
+    opposed: Path,
     damage: Callable[[Path], None],
     text: str,
 ) -> None:
     before = lora_engine.generate(conversations[0], **GREEDY)
-    damage(weaker)
+    damage(opposed)
     with pytest.raises(AdapterError, match=text):
-        lora_engine.load_adapter("bad", weaker)
+        lora_engine.load_adapter("bad", opposed)
     assert set(lora_engine.adapters) == {"checkpoint-100"}
     assert lora_engine.generate(conversations[0], **GREEDY) == before
 

@@ -22,6 +22,7 @@ SCHEMA = parse_schema(
     "CREATE TABLE author (author_id number, name text)\n"
     "CREATE TABLE book (book_id number, title text, author_id number)"
 )
+DECLARED = replace(SCHEMA, foreign_keys=guessed_keys(SCHEMA.tables))
 SQL = "SELECT book.title FROM book JOIN author ON book.author_id = author.author_id WHERE author.name = 'Ann'"
 EXAMPLE = Example(
     "shop", SCHEMA, "Which titles did Ann write?", SQL, "join", "test", (ValueMatch("author", "name", "Ann"),)
@@ -137,3 +138,14 @@ def test_what_the_reference_set_asks_is_not_trained_on(monkeypatch: pytest.Monke
     recipe = Recipe(wikisql_examples=0, bookshop_examples=0, template_examples=0, spider_passes=0)
     packs, _ = collection.collect_packs(tmp_path, recipe)
     assert [[one.question for one in pack] for pack in packs] == [[EXAMPLE.question]]
+
+
+def test_golds_join_as_the_prompt_shows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    example = replace(EXAMPLE, question="Which author wrote which book?", values=())
+    monkeypatch.setattr(collection, "load_spider", lambda *_, **__: [])
+    monkeypatch.setattr(collection, "split_spider", lambda _: ([], []))
+    monkeypatch.setattr(collection, "generate", lambda *_: [[example]])
+    monkeypatch.setattr(collection, "vary", lambda pack, _: [replace(one, schema=DECLARED) for one in pack])
+    recipe = Recipe(wikisql_examples=0, bookshop_examples=0, template_examples=0, spider_passes=0)
+    ((shown,),) = collection.collect_packs(tmp_path, recipe)[0]
+    assert " FROM author JOIN book ON author.author_id = book.author_id WHERE " in shown.sql

@@ -27,7 +27,15 @@ from text_to_sql.dates import spelt_dates
             ["March 2020: 2020-03-01 to 2020-03-31", "May 2021: 2021-05-01 to 2021-05-31"],
         ),
         ("after 1 March, and not in May 2021", ["May 2021: 2021-05-01 to 2021-05-31"]),
+        ("from 30 December to 2 January 2021", ["30 December: 2020-12-30", "2 January 2021: 2021-01-02"]),
+        ("from March to May 2021", ["March to May 2021: 2021-03-01 to 2021-05-31"]),
+        ("on Sept. 5, 2021 or 6 Dec. 2021", ["Sept. 5, 2021: 2021-09-05", "6 Dec. 2021: 2021-12-06"]),
+        ("5 May 2021에 주문", ["5 May 2021: 2021-05-05"]),
+        # Two days, not all between them.
+        ("on 2 and 5 May 2021", []),
+        ("in March and May 2021", []),
         # No dates.
+        ("aprıl 2020, APRİL 2020, ſept 2020, auguſt 2021", []),
         ("Which 12 authors may march?", []),
         ("Who was born on 5/6/2021 or in 2020?", []),
         ("Orders of 31 June 2021", []),
@@ -45,14 +53,14 @@ def test_dates_are_read_as_a_person_would(question: str, expected: list[str]) ->
 
 
 @given(
-    st.dates(), st.sampled_from(["{0:%-d} {0:%B} {0:%Y}", "{0:%B} {0:%-d}, {0:%Y}", "the {0:%-d}th of {0:%b} {0:%Y}"])
+    st.dates(min_value=date(1000, 1, 1)),
+    st.sampled_from(["{0:%-d} {0:%B} {0:%Y}", "{0:%B} {0:%-d}, {0:%Y}", "the {0:%-d}th of {0:%b} {0:%Y}"]),
 )
 def test_every_day_is_read_back(day: date, form: str) -> None:
-    spelt = form.format(day).replace(f"{day:%Y}", f"{day.year:04}")
-    (found,) = spelt_dates(f"Which orders came on {spelt}?")
+    (found,) = spelt_dates(f"Which orders came on {form.format(day)}?")
     assert (found.first, found.last) == (day, day)
 
 
-@given(st.text(alphabet="may june 0123456789 -to,of and"))
+@given(st.text() | st.text(alphabet="may june 0123456789 -to,of and"))
 def test_any_text_is_read_without_an_error(text: str) -> None:
     assert all(one.first <= one.last and one.text in text for one in spelt_dates(text))

@@ -115,3 +115,20 @@ def test_a_name_shortened_by_its_table_needs_the_table() -> None:
     schema = parse_schema("CREATE TABLE region (region_id number)\nCREATE TABLE wine (label text)")
     assert linked_columns(schema, "the ids of regions with wine") == (("region", "region_id"),)
     assert linked_columns(schema, "the id of the wine") == ()
+
+
+def test_names_without_english_words_are_no_hint() -> None:
+    schema = parse_schema(
+        'CREATE TABLE singer (id number, "이름" text, "나이" number)\nCREATE TABLE "가수" (name text)\n'
+        'CREATE TABLE "the" (name text)'
+    )
+    assert linked_columns(schema, "How many singers?") == ()
+    assert linked_tables(schema, "How many singers?") == ("singer",)
+    assert linked_columns(schema, "Which name is longest?") == (("가수", "name"), ("the", "name"))
+    assert linked_tables(schema, "가수 이름?") == ("가수", "singer")
+
+
+def test_a_table_is_spelt_as_in_the_schema() -> None:
+    schema = parse_schema('CREATE TABLE "Ärzte" (name text)\nCREATE TABLE Fields (name text)')
+    values = [ValueMatch("Ärzte", "name", "Ann"), ValueMatch("fields", "name", "surgery")]
+    assert linked_tables(schema, "Is Ann in surgery?", values) == ("Ärzte", "Fields")

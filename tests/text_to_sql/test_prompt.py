@@ -40,6 +40,14 @@ def test_a_date_that_is_a_cell_is_not_rewritten() -> None:
     )
 
 
+def test_a_date_within_another_cell_is_rewritten() -> None:
+    assert asked("Of 1 June\n2021?", ValueMatch("notes", "text", "11 June 2021")).splitlines()[1:] == [
+        "1 June 2021 = '2021-06-01'",
+        "FROM notes",
+        "Question: Of 1 June 2021?",
+    ]
+
+
 def test_a_failed_attempt_follows_with_its_reason_on_one_line() -> None:
     messages = build_messages(SCHEMA, "How many?", failed=[FailedAttempt("SELECT 1", "no\nsuch table")])
     assert messages[2:] == [

@@ -46,6 +46,18 @@ def test_one_table_is_left_even_if_nothing_fits() -> None:
     assert [table.name for table in pruned.tables] == ["shop"]
 
 
+def test_wide_schemas_need_few_tries() -> None:
+    wide = parse_schema("\n".join(f"CREATE TABLE t{number} (a number)" for number in range(400)))
+    tried = []
+
+    def fits(schema: Schema) -> bool:
+        tried.append(len(schema.tables))
+        return len(schema.tables) <= 37
+
+    assert len(prune_schema(wide, "t7", (), fits).tables) == 37
+    assert len(tried) < 12
+
+
 def test_what_must_stay_stays() -> None:
     def never(_: Schema) -> bool:
         return False

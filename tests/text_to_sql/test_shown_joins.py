@@ -38,6 +38,7 @@ def test_both_sides_of_a_set_operation_are_written_alike() -> None:
         "SELECT concerts.id FROM concerts",
         f"SELECT concerts.id {OTHER} JOIN stadiums ON concerts.stadium = stadiums.id",
         'SELECT concerts.id FROM concerts JOIN "my singers" ON concerts.id = "my singers".id',
+        f"SELECT concerts.id {OTHER} + 1",
     ],
 )
 def test_another_join_stays(sql: str) -> None:

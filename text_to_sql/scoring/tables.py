@@ -50,7 +50,10 @@ def kinds_table(record: Record, name: str = "spider") -> str:
 
 
 def halves(record: Record, name: str = "bookshop") -> tuple[str, str]:
-    """Returns the shares of right greedy answers to every second question from the first on, and to the others."""
+    """Returns the shares of right greedy answers to every second question from the first on, and to the others.
+
+    Of the bookshop's, the first ones were read while the recipe was chosen.
+    """
     marks = _run(record, name, "greedy")["correct"]
     return _percent(marks[::2]), _percent(marks[1::2])
 

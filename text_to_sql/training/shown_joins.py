@@ -9,11 +9,14 @@ from text_to_sql.prompt import likely_from_clause
 _NAME = r'(?:"(?:[^"]|"")+"|\w+)'
 _CONDITION = rf"{_NAME}\.{_NAME} = {_NAME}\.{_NAME}"
 _JOIN = re.compile(rf" JOIN ({_NAME}) ON ({_CONDITION})")
-_FROM_CLAUSE = re.compile(rf"FROM ({_NAME})((?: JOIN {_NAME} ON {_CONDITION})+)")
+_END = r"(?= WHERE | GROUP BY | ORDER BY | LIMIT | EXCEPT | INTERSECT | UNION |\)|$)"
+_FROM_CLAUSE = re.compile(rf"FROM ({_NAME})((?: JOIN {_NAME} ON {_CONDITION})+){_END}")
 
 
 def join_as_shown(example: Example) -> Example:
     """Returns an example whose SQL joins its tables in the order of the prompt, where both are the same join.
+
+    What `SELECT *` or a `LIMIT` with ties returns may come in another order, too.
 
     Args:
         example: with SQL in canonical spelling.

