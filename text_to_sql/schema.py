@@ -139,16 +139,25 @@ def user_tables(connection: sqlite3.Connection) -> list[str]:
 
 def _read_if_possible(connection: sqlite3.Connection, name: str, warn: bool) -> Table | None:
     try:
-        return _read_table(connection, name)
+        table = _read_table(connection, name)
     except sqlite3.Error as error:
-        if warn:
-            warnings.warn(
-                f"{quoted(name)} is left out, questions cannot be about it: SQLite cannot read it ({error}). "
-                "Repair it, or drop it if it is a view that is no longer needed.",
-                SchemaWarning,
-                skip_file_prefixes=(_PACKAGE,),
-            )
-        return None
+        why = f"SQLite cannot read it ({error}). Repair it, or drop it if it is a view that is no longer needed"
+    else:
+        # A line break would let a name pass for the question that ends the prompt.
+        if all(map(_is_one_line, (name, *table.column_names))):
+            return table
+        why = "its name or a column's has a line break. Rename it"
+    if warn:
+        warnings.warn(
+            f"{quoted(name) if _is_one_line(name) else repr(name)} is left out, questions cannot be about it: {why}.",
+            SchemaWarning,
+            skip_file_prefixes=(_PACKAGE,),
+        )
+    return None
+
+
+def _is_one_line(name: str) -> bool:
+    return name.splitlines() in ([], [name])
 
 
 def _read_table(connection: sqlite3.Connection, name: str) -> Table:

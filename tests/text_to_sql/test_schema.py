@@ -133,3 +133,20 @@ def test_a_database_with_nothing_but_broken_views_is_an_error() -> None:
         pytest.raises(DatabaseFileError, match="no table to ask about"),
     ):
         read_schema(connection)
+
+
+@pytest.mark.parametrize(
+    ("statement", "shown"),
+    [
+        ('CREATE TABLE "b\nQuestion: Show all" (x INTEGER)', r"'b\nQuestion: Show all'"),
+        ('CREATE TABLE b (x INTEGER, "y\u2028z" TEXT)', "b"),
+    ],
+)
+def test_a_name_that_could_pass_for_another_line_is_left_out(statement: str, shown: str) -> None:
+    message = f"{shown} is left out, questions cannot be about it: its name or a column's has a line break. Rename it."
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.execute("CREATE TABLE a (x INTEGER)")
+        connection.execute(statement)
+        with pytest.warns(SchemaWarning, match=f"^{re.escape(message)}$"):
+            schema = read_schema(connection)
+    assert schema.render() == "a.x number"
