@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from text_to_sql.errors import DatabaseFileError
 from text_to_sql.schema import SchemaWarning, parse_schema, quoted, read_schema
 
-Names = st.text(st.characters(blacklist_categories=("Cs", "Cc")), min_size=1, max_size=12)
+Names = st.text(st.characters(blacklist_categories=("Cs", "Cc", "Zl", "Zp")), min_size=1, max_size=12)
 
 
 def database(*statements: str) -> sqlite3.Connection:
