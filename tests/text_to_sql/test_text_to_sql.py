@@ -87,11 +87,12 @@ def test_the_limit_of_rows_is_said(database: ReadOnlyDatabase) -> None:
     assert TextToSQL(Parrot(TITLES), database).ask("Which?").truncated
 
 
-def test_the_prompt_holds_schema_cells_and_question_and_nothing_else(database: ReadOnlyDatabase) -> None:
+def test_the_prompt_holds_schema_cells_tables_and_question_and_nothing_else(database: ReadOnlyDatabase) -> None:
     model = Parrot(COUNT)
     TextToSQL(model, database).ask("  How\n many books are   called alpha? ")
     content = (
-        "books.title text, books.price number\n\nbooks.title = 'Alpha'\nQuestion: How many books are called alpha?"
+        "books.title text, books.price number\n\nbooks.title = 'Alpha'\nFROM books\n"
+        "Question: How many books are called alpha?"
     )
     assert model.conversations == [
         [{"role": "system", "content": SYSTEM_MESSAGE}, {"role": "user", "content": content}]
