@@ -70,8 +70,8 @@ def gpu(record: dict[str, Any]) -> str:
     runs = record["runs"]
     rows = ([what, *(f"{run['log'][name]:,}" for run in runs.values())] for name, what in names.items())
     return (
-        f"The command on one {record['device']} (vLLM {record['versions']['vllm']}, `--enforce-eager`), with the "
-        "adapter before this one, of the same size.\n\n" + table(["from vLLM's log", "runtime LoRA", "merged"], rows)
+        f"The command on one {record['device']} (vLLM {record['versions']['vllm']}, `--enforce-eager`), with an "
+        "earlier adapter of the same size.\n\n" + table(["from vLLM's log", "runtime LoRA", "merged"], rows)
     )
 
 
