@@ -5,7 +5,6 @@ every question names the columns that its answer has. The bookshop is `text_to_s
 """
 
 import json
-import re
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any, Final
 from text_to_sql.data.kind import kind_of
 from text_to_sql.errors import TextToSQLError
 from text_to_sql.execution.sql_text import parse_query
+from text_to_sql.words import lower_words
 
 REFERENCE_FILE: Final = Path(__file__).with_name("reference_questions.jsonl")
 TOPICS: Final = ("catalogue", "prices", "authors", "publishers", "customers", "orders", "shipping", "sales", "reviews")
@@ -80,16 +80,12 @@ def load_reference_questions(path: Path | str = REFERENCE_FILE) -> list[Referenc
 
 @cache
 def _reserved() -> frozenset[tuple[str, ...]]:
-    return frozenset(_words(one.question) for one in load_reference_questions())
+    return frozenset(lower_words(one.question) for one in load_reference_questions())
 
 
 def is_reference_question(question: str) -> bool:
     """Whether the reference set has this question too, whatever its case and punctuation: not to be trained on."""
-    return _words(question) in _reserved()
-
-
-def _words(question: str) -> tuple[str, ...]:
-    return tuple(word.lower() for word in re.findall(r"\w+", question))
+    return lower_words(question) in _reserved()
 
 
 def _parse_line(line: str, place: str) -> ReferenceQuestion:

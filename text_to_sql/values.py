@@ -3,13 +3,13 @@
 A small model cannot know in which column a word of the question stands, nor how the cell is spelt; the database does.
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from text_to_sql.words import lower_words, words
+
 MOST_MATCHES = 6
-_WORD = re.compile(r"\w+")
 # Cells such as these stand in questions without being meant.
 _STOP_WORDS = frozenset(
     "a all an and any are as at average be by count do each for from has have how i id in is it least list maximum me "  # noqa: SIM905
@@ -45,9 +45,9 @@ class ValueIndex:
         self._matches: dict[tuple[str, ...], list[ValueMatch]] = defaultdict(list)
         for (table, column), values in texts.items():
             for value in values:
-                words = _words(value)
-                if 0 < len(words) <= _LONGEST_VALUE_WORDS and value.isprintable():
-                    self._matches[words].append(ValueMatch(table, column, value))
+                spelt = lower_words(value)
+                if 0 < len(spelt) <= _LONGEST_VALUE_WORDS and value.isprintable():
+                    self._matches[spelt].append(ValueMatch(table, column, value))
         self._longest = max(map(len, self._matches), default=0)
 
     def matches(self, question: str) -> tuple[ValueMatch, ...]:
@@ -55,18 +55,18 @@ class ValueIndex:
 
         At most `MOST_MATCHES`; the same text may stand in several columns.
         """
-        words = [match[0] for match in _WORD.finditer(question)]
+        asked = words(question)
         found: dict[ValueMatch, None] = {}
         start = 0
-        while start < len(words):
-            length, matches = self._longest_from(words, start)
+        while start < len(asked):
+            length, matches = self._longest_from(asked, start)
             found.update(dict.fromkeys(matches))
             start += max(1, length)
         return tuple(found)[:MOST_MATCHES]
 
-    def _longest_from(self, words: list[str], start: int) -> tuple[int, list[ValueMatch]]:
-        for length in range(min(self._longest, len(words) - start), 0, -1):
-            spelt = words[start : start + length]
+    def _longest_from(self, asked: list[str], start: int) -> tuple[int, list[ValueMatch]]:
+        for length in range(min(self._longest, len(asked) - start), 0, -1):
+            spelt = asked[start : start + length]
             matches = self._matches.get(tuple(word.lower() for word in spelt))
             if matches and (length > 1 or _is_telling(spelt[0], matches)):
                 return length, _as_spelt(spelt, matches)
@@ -80,12 +80,8 @@ def _is_telling(word: str, matches: list[ValueMatch]) -> bool:
     return word.lower() not in _STOP_WORDS
 
 
-def _as_spelt(words: list[str], matches: list[ValueMatch]) -> list[ValueMatch]:
+def _as_spelt(asked: list[str], matches: list[ValueMatch]) -> list[ValueMatch]:
     """Leaves out `CUMIN` where the question has `cumin` and the column holds both."""
-    same_case = [match for match in matches if [word[0] for word in _WORD.finditer(match.value)] == words]
+    same_case = [match for match in matches if words(match.value) == asked]
     columns = {(match.table, match.column) for match in same_case}
     return [match for match in matches if match in same_case or (match.table, match.column) not in columns]
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(match[0].lower() for match in _WORD.finditer(text))

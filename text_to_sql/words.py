@@ -1,4 +1,4 @@
-"""The words of questions and of names, so that `Opened in which years` and `OpeningYear` can be compared."""
+"""The words of questions, cells and names; by their stems `Opened in which years` and `OpeningYear` can be compared."""
 
 import re
 from functools import lru_cache
@@ -8,12 +8,23 @@ from snowballstemmer.english_stemmer import EnglishStemmer
 
 # Letters outside ASCII have no case here: a word in Korean is one word.
 _LOWER = r"[^\W\d_A-Z]"
-_WORD = re.compile(rf"[A-Z]?{_LOWER}+|[A-Z]+(?!{_LOWER})|\d+")
+_PART_OF_NAME = re.compile(rf"[A-Z]?{_LOWER}+|[A-Z]+(?!{_LOWER})|\d+")
+_WORD = re.compile(r"\w+")
+
+
+def words(text: str) -> list[str]:
+    """Returns the words of a text as they are spelt, in their order; `birth_date` is one."""
+    return _WORD.findall(text)
+
+
+def lower_words(text: str) -> tuple[str, ...]:
+    """Returns the words of a text in lower case, in their order."""
+    return tuple(word.lower() for word in words(text))
 
 
 def stems(text: str) -> tuple[str, ...]:
     """Returns the stems of the words of a text or a name, such as `BirthDate` or `birth_date`, in their order."""
-    return tuple(_stem(word.lower()) for word in _WORD.findall(text))
+    return tuple(_stem(word.lower()) for word in _PART_OF_NAME.findall(text))
 
 
 @lru_cache(maxsize=100_000)
