@@ -1,10 +1,15 @@
 """README.md and the model card show what the code prints and what the records hold."""
 
+import re
+
 import pytest
 
 from benchmarks import report
 from text_to_sql import model_card
 from text_to_sql.command_line import SAMPLE_QUESTIONS, build_parser
+from text_to_sql.generator.bookshop.templates import load_templates
+
+PACKAGE_README = report.ROOT / "text_to_sql" / "README.md"
 
 
 def test_the_readme_shows_the_tables_of_the_records() -> None:
@@ -26,3 +31,12 @@ def test_the_readme_shows_the_sample_questions() -> None:
 def test_the_model_card_shows_the_records() -> None:
     assert model_card.CARD.read_text(encoding="utf-8") == model_card.render(*model_card.load_records())
     assert (model_card.CARD.parent / model_card.LOSS_CURVE).is_file()
+
+
+def test_the_packages_readme_shows_the_runs_and_the_templates() -> None:
+    text = " ".join(PACKAGE_README.read_text(encoding="utf-8").split())
+    right = {run["name"]: run["accuracies"]["spider"] for run in report.load("training_pilots")["runs"]}
+    shares = [f"{right[name]:.1f}" for name in ("G", "G + names", "G + FROM clause")]
+    figures = "{} % without columns and tables, {} % where they are listed, {} % where the tables are joined"
+    assert figures.format(*shares) in text
+    assert re.search(rf"\b{len(load_templates()):,} templates more", text)

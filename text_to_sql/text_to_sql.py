@@ -24,7 +24,7 @@ class TextToSQL:
         database: what questions are about. Its schema, and those of its short texts that a question names, become part
             of the prompt: as names and quoted cells, never as instructions.
         grammar: whether the model can write only queries that the schema allows; joins are then limited to foreign
-            keys. It made more answers right. A grammar takes up to a second to compile, once a schema.
+            keys. It made more answers right. A grammar takes 0.01 to 1.3 s to compile, once a schema.
         votes: queries to write for each question, at least 1: one greedy, the others sampled. The result that most of
             them have is the answer.
         max_repairs: how often the model is shown its query and the error, and asked again; at least 0.
