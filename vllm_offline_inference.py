@@ -250,7 +250,7 @@ class VLLMInferenceWithLoRA:
                     [prompts[row] for row in rows],
                     [params[row] for row in rows],
                     use_tqdm=show_progress,
-                    lora_request=[self._request(names[row]) for row in rows] if self._lora_enabled else None,
+                    lora_request=[self.lora_request(names[row]) for row in rows] if self._lora_enabled else None,
                 )
             outputs |= zip(rows, answers, strict=True)
         return [to_result(outputs[row], name) for row, name in enumerate(names)]
@@ -268,7 +268,7 @@ class VLLMInferenceWithLoRA:
         [name] = self._adapter_for_each(adapter, 1)
         prompt = self._prompt(messages, name)
         params = SamplingOptions.from_arguments(**sampling).to_vllm(output_kind=RequestOutputKind.DELTA)
-        return self._stream(prompt, params, self._request(name))
+        return self._stream(prompt, params, self.lora_request(name))
 
     def _stream(self, prompt: Any, params: Any, lora_request: Any) -> Iterator[str]:
         self._check_idle()
@@ -398,7 +398,8 @@ class VLLMInferenceWithLoRA:
         check_length(len(token_ids), self.max_model_len)
         return TokensPrompt(prompt_token_ids=token_ids)
 
-    def _request(self, adapter: AdapterChoice) -> Any:
+    def lora_request(self, adapter: AdapterChoice) -> Any:
+        """Returns what vLLM's own methods take for a loaded adapter; None for the base model."""
         return None if adapter is None else self._adapters.get(adapter).request
 
     def _rows_for_one_call(self, names: Sequence[AdapterChoice]) -> list[list[int]]:

@@ -5,8 +5,9 @@ import sys
 from collections.abc import Sequence
 
 from benchmarks import simulator
+from benchmarks.comparison import command as compare
 
-COMMANDS = {"simulator": simulator}
+COMMANDS = {"compare": compare, "simulator": simulator}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

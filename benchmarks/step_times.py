@@ -13,14 +13,14 @@ import argparse
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
+from benchmarks.device_rates import copy_bytes_per_s, device_name, matmul_flops_per_s
 from benchmarks.side_by_side import write_record
 from inference.base_model import load_config
 from inference.base_shapes import base_shapes
@@ -133,42 +133,6 @@ def model_sizes(llm: VLLMInferenceWithLoRA) -> dict[str, int]:
         "attention_width": text.num_hidden_layers * text.num_attention_heads * head_size,
         "weight_bytes": shapes.weight_bytes(dtype) // num_parameters,
     }
-
-
-def copy_bytes_per_s(num_bytes: int = GIB // 2) -> float:
-    """Returns the bandwidth of a large copy, which reads and writes each byte."""
-    source = torch.ones(num_bytes // 4, device=_device())
-    target = torch.empty_like(source)
-    return 2 * num_bytes / _best_seconds(lambda: target.copy_(source))
-
-
-def matmul_flops_per_s() -> float:
-    """Returns the rate of a large matrix product: 16-bit on a GPU, float32 on a CPU."""
-    size, dtype = (8192, torch.bfloat16) if _device() == "cuda" else (1536, torch.float32)
-    left = torch.randn(size, size, device=_device(), dtype=dtype)
-    return 2 * size**3 / _best_seconds(lambda: left @ left)
-
-
-def device_name() -> str:
-    """Returns the name of the GPU, or of the CPU with its cores."""
-    if _device() == "cuda":
-        return torch.cuda.get_device_name()
-    return f"CPU, {torch.get_num_threads()} threads"
-
-
-def _device() -> str:
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def _best_seconds(work: Callable[[], Any], runs: int = 7) -> float:
-    def timed() -> float:
-        start = time.perf_counter()
-        work()
-        if _device() == "cuda":
-            torch.cuda.synchronize()
-        return time.perf_counter() - start
-
-    return min(timed() for _ in range(runs + 1))
 
 
 if __name__ == "__main__":

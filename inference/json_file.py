@@ -18,9 +18,14 @@ def read_json_object(file: Path) -> dict[str, Any]:
 
 def write_json_object(file: Path, content: Mapping[str, Any]) -> None:
     """Writes an object as JSON; the file appears complete or not at all, and an earlier one stays until then."""
+    write_text(file, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def write_text(file: Path, text: str) -> None:
+    """Writes a text file, which appears complete or not at all; an earlier one stays until then."""
     partial = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        partial.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        partial.write_text(text, encoding="utf-8")
         os.replace(partial, file)
     finally:
         partial.unlink(missing_ok=True)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TextIO
 
 from inference.bundled_model import BUNDLED_MODEL
-from inference.cache import cache_folder
 from inference.errors import InferenceError
 from text_to_sql.answer import Answer
 from text_to_sql.asking import MAX_SQL_TOKENS
@@ -131,13 +130,14 @@ def reserved_stdout() -> Iterator[TextIO]:
 
 
 def _answer(options: argparse.Namespace) -> tuple[list[Answer], float]:
-    from vllm_offline_inference import VLLMInferenceWithLoRA, merge_lora_to_base_model
+    from inference.merged_cache import merge_into_cache
+    from vllm_offline_inference import VLLMInferenceWithLoRA
 
     # The database first: a wrong path must not cost the start of the engine.
     with ReadOnlyDatabase(options.database or sample_database_path()) as database:
         base, adapter = options.base_model, None if options.no_adapter else options.adapter or BUNDLED_ADAPTER
         if options.merged:
-            base, adapter = merge_lora_to_base_model(base, adapter, _merged_folder(base, adapter)), None
+            base, adapter = merge_into_cache(base, adapter), None
         print(f"Starting vLLM with {base}{f' and {adapter}' if adapter else ''} …", file=sys.stderr)
         with VLLMInferenceWithLoRA(base, adapter, enforce_eager=options.enforce_eager) as llm:
             start = time.perf_counter()
@@ -152,11 +152,3 @@ def _answer(options: argparse.Namespace) -> tuple[list[Answer], float]:
                 options.question or SAMPLE_QUESTIONS, max_tokens=options.max_tokens, show_progress=False
             )
             return answers, time.perf_counter() - start
-
-
-def _merged_folder(base: str, adapter: Path) -> Path:
-    from inference.adapter import read_adapter
-    from inference.base_model import base_version, resolve_base_model
-
-    versions = base_version(resolve_base_model(base))[:12], read_adapter(adapter).content_hash[:12]
-    return cache_folder() / "-".join(("merged", Path(base).name, adapter.resolve().name, *versions))

@@ -1,0 +1,130 @@
+"""`python -m benchmarks compare` and `lora`: options, the run, and what is left of it when it is broken off."""
+
+import argparse
+import os
+import shlex
+import signal
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.comparison.catalog import ENGINES
+from benchmarks.comparison.models import MODELS
+from benchmarks.comparison.plan import ComparisonPlan
+from benchmarks.comparison.presets import PRESETS, QUICK, preset
+from benchmarks.comparison.tracks import TRACKS
+
+HELP = "Transformers against vLLM on the same work"
+EPILOG = (
+    "Every engine runs in a process of its own; a record of raw samples is written after each piece of work, so that "
+    "Ctrl-C keeps what is finished and --resume goes on. `python -m benchmarks report FILE` shows tables and plots."
+)
+INTERRUPTED = 130
+
+Presets = Callable[[str, str, str | None], ComparisonPlan]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options; those that are left out are the preset's."""
+    parser.epilog = EPILOG
+    parser.add_argument("--preset", choices=PRESETS, default=QUICK, help="options to start from (default: quick)")
+    parser.add_argument("--model", help=f"{', '.join(MODELS)}, a folder, or a hub name")
+    parser.add_argument("--dtype", help="of weights and computation, for all engines")
+    parser.add_argument("--engines", type=_names, metavar="A,B", help=f"some of {', '.join(ENGINES)}")
+    parser.add_argument("--tracks", type=_names, metavar="A,B", help=f"some of {', '.join(TRACKS)}")
+    parser.add_argument("--concurrency", type=_numbers, metavar="N,M", help="requests under way at once")
+    parser.add_argument("--prompt-tokens", type=int, metavar="N", help="length of the prompts of the fixed track")
+    parser.add_argument("--output-tokens", type=int, metavar="N", help="length of the answers of the fixed track")
+    parser.add_argument("--max-tokens", type=int, metavar="N", help="longest answer of the other tracks")
+    parser.add_argument("--repeats", type=int, metavar="N", help="counted runs of each piece of work")
+    parser.add_argument("--lora-rank", type=int, metavar="N", help="rank of random adapters (default: 16)")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="where the record goes (default: COMMAND.json)")
+    parser.add_argument("--resume", action="store_true", help="go on with the record of a run that was broken off")
+    parser.add_argument("--logs", type=Path, metavar="FOLDER", help="keep what the engines say, a file for each")
+
+
+def run(options: argparse.Namespace, presets: Presets = preset) -> int:
+    """Measures, writes the record, prints its tables; returns the exit code.
+
+    Raises:
+        ValueError: an option is out of its range.
+    """
+    from benchmarks.comparison.comparison import Comparison, find_gpu
+    from benchmarks.comparison.progress import TerminalProgress
+    from benchmarks.comparison.record import ComparisonRecord
+    from benchmarks.device_rates import device_kind
+
+    plan = _plan(options, presets(options.preset, device_kind(), options.model))
+    file = options.record or Path(f"{options.command}.json")
+    if options.resume:
+        record = ComparisonRecord.resume(file, plan)
+    elif file.exists():
+        raise ValueError(f"--record {file} exists: go on with it (--resume), or name another file")
+    else:
+        gpu = find_gpu()
+        record = ComparisonRecord.begin(file, _command(options), plan, _host() | (gpu.description() if gpu else {}))
+    # A request to end, as of `timeout`, ends the engines too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    logs = options.logs or Path(tempfile.mkdtemp(prefix="benchmark-"))
+    logs.mkdir(parents=True, exist_ok=True)
+    try:
+        with TerminalProgress() as progress:
+            Comparison(plan, record, logs, progress).run()
+    except KeyboardInterrupt:
+        print(f"Interrupted; what is finished is in {file}. Go on with --resume.", file=sys.stderr)
+        return INTERRUPTED
+    _show(record.content, file)
+    return 0 if all(row["status"] == "ok" for row in record.content["rows"]) else 1
+
+
+def _show(content: dict[str, Any], file: Path) -> None:
+    from rich.console import Console
+
+    from benchmarks.comparison.tables import print_tables
+
+    print_tables(content, Console())
+    print(f"\nThe record is {file}; `python -m benchmarks report {file}` draws its plots.")
+
+
+def _plan(options: argparse.Namespace, start: ComparisonPlan) -> ComparisonPlan:
+    return start.replaced(
+        dtype=options.dtype,
+        engines=options.engines,
+        tracks=options.tracks,
+        concurrencies=options.concurrency,
+        prompt_tokens=options.prompt_tokens,
+        output_tokens=options.output_tokens,
+        max_tokens=options.max_tokens,
+        repeats=options.repeats,
+        lora_rank=options.lora_rank,
+    )
+
+
+def _command(options: argparse.Namespace) -> str:
+    given = {name: value for name, value in vars(options).items() if name not in ("command", "record", "logs")}
+    words = ["python", "-m", "benchmarks", options.command]
+    for name, value in given.items():
+        if value is not None and value is not False:
+            text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+            words += [f"--{name.replace('_', '-')}", text]
+    return shlex.join(words)
+
+
+def _host() -> dict[str, Any]:
+    from benchmarks.side_by_side import host
+
+    environment = {name.lower(): os.environ[name] for name in ("OMP_NUM_THREADS", "LD_PRELOAD") if name in os.environ}
+    return host() | environment
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in _names(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be whole numbers with commas between them, got {text!r}") from None

@@ -1,0 +1,141 @@
+"""Runs a plan: every engine in a process of its own, all of them alive, one of them busy at a time."""
+
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Protocol
+
+from benchmarks.comparison.limits import DeviceRates, ModelWork
+from benchmarks.comparison.measure import CellMeasurement, RunningEngine
+from benchmarks.comparison.memory import GPU, ProcessMemory
+from benchmarks.comparison.plan import Cell, ComparisonPlan, takes_part
+from benchmarks.comparison.record import ComparisonRecord
+from benchmarks.comparison.work import Requests, all_requests, engine_setup, source_of
+from benchmarks.comparison.worker import EngineFailureError, EngineWorker
+
+# Besides the counted repeats: the warm-up and the run with the times of tokens.
+UNCOUNTED_RUNS = 2
+
+
+class Progress(Protocol):
+    """Who is told how far the comparison is."""
+
+    def begin(self, num_runs: int) -> None:
+        """The number of runs is known."""
+        ...
+
+    def says(self, text: str) -> None:
+        """What is being done now."""
+        ...
+
+    def ran(self) -> None:
+        """One run has ended."""
+        ...
+
+
+class Comparison:
+    """A plan, its record, and the engines that are alive."""
+
+    def __init__(self, plan: ComparisonPlan, record: ComparisonRecord, logs: Path, progress: Progress) -> None:
+        self._plan, self._record, self._logs, self._progress = plan, record, logs, progress
+
+    def run(self) -> None:
+        """Measures every cell that the record does not hold yet, and writes it after each."""
+        cells = [cell for cell in self._plan.cells() if not self._record.has(cell)]
+        if not cells:
+            return
+        source = source_of(self._plan)
+        requests = all_requests(self._plan, source)
+        self._progress.says("bandwidth and matrix rate")
+        rates = device_rates(self._plan.dtype)
+        work = model_work(source, self._plan.dtype)
+        self._record.set_model(work, rates)
+        self._progress.begin(sum(len(self._names(cell)) for cell in cells) * (self._plan.repeats + UNCOUNTED_RUNS))
+        with self._engines(source, requests) as engines:
+            for cell in cells:
+                self._measure(cell, requests, engines, work, rates)
+
+    def _names(self, cell: Cell) -> list[str]:
+        return [name for name, choice in self._plan.choices().items() if takes_part(choice, cell)]
+
+    def _measure(
+        self,
+        cell: Cell,
+        requests: Requests,
+        engines: dict[str, RunningEngine | str],
+        work: ModelWork,
+        rates: DeviceRates,
+    ) -> None:
+        names = self._names(cell)
+        alive = {name: engine for name in names if isinstance(engine := engines[name], RunningEngine)}
+
+        def report(name: str) -> None:
+            self._progress.says(f"{cell.track}, {cell.concurrency} at once: {name}")
+            self._progress.ran()
+
+        measurement = CellMeasurement(cell, requests[cell], alive, report)
+        measurement.run(self._plan.repeats)
+        rows = measurement.rows(work, rates, self._plan.engines[0])
+        for name in names:
+            if isinstance(error := engines[name], str):
+                rows.append({"engine": name, **cell._asdict(), "status": "error", "error": error})
+                for _ in range(self._plan.repeats + UNCOUNTED_RUNS):
+                    self._progress.ran()
+        self._record.add_rows(rows)
+
+    @contextmanager
+    def _engines(self, source: str, requests: Requests) -> Iterator[dict[str, RunningEngine | str]]:
+        """Yields every engine by name, or the error that kept it from starting."""
+        gpu = find_gpu()
+        with ExitStack() as alive:
+            engines: dict[str, RunningEngine | str] = {}
+            for name, choice in self._plan.choices().items():
+                self._progress.says(f"starting {name}")
+                try:
+                    setup = engine_setup(self._plan, choice, source, requests)
+                    worker = alive.enter_context(EngineWorker(choice, setup, self._logs / f"{name}.log"))
+                    memory = ProcessMemory(worker.pid, gpu)
+                    with memory.peak() as peak:
+                        start_s = worker.start()
+                    engines[name] = RunningEngine(name, choice, worker, memory)
+                    self._record.add_engine(name, started(start_s, memory, peak.peak_bytes, worker.facts()))
+                except EngineFailureError as error:
+                    engines[name] = str(error)
+                    self._record.add_engine(name, {"status": "error", "error": str(error)})
+            yield engines
+
+
+def started(start_s: float, memory: ProcessMemory, peak_bytes: int, facts: dict[str, Any]) -> dict[str, Any]:
+    """Returns what a record says of an engine that has started."""
+    held = {"method": memory.method, "peak_bytes": peak_bytes, "idle_bytes": memory.sample()}
+    return {"status": "ok", "start_s": start_s, "memory": held, "facts": facts}
+
+
+def find_gpu() -> GPU | None:
+    """Returns the GPU that engines run on; None on a machine without one."""
+    from benchmarks.device_rates import device_kind
+
+    return GPU() if device_kind() == "cuda" else None
+
+
+def device_rates(dtype: str) -> DeviceRates:
+    """Returns what the device reaches, measured in a process that ends before the engines start."""
+    with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(_measure_rates, dtype).result()
+
+
+def _measure_rates(dtype: str) -> DeviceRates:
+    import torch
+
+    from benchmarks.device_rates import copy_bytes_per_s, device_name, matmul_flops_per_s
+
+    return DeviceRates(device_name(), copy_bytes_per_s(), matmul_flops_per_s(getattr(torch, dtype)))
+
+
+def model_work(source: str, dtype: str) -> ModelWork:
+    """Returns the sizes of a model that decide how much work a token is."""
+    from inference.base_model import load_config, resolve_base_model
+
+    return ModelWork.from_config(load_config(resolve_base_model(source)), dtype)
