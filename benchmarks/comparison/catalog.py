@@ -23,6 +23,7 @@ class EngineChoice:
         family: `Transformers` or `vLLM`.
         engine_class: the class in `benchmarks.comparison.engines`.
         options: of that class.
+        environment: variables of its process.
         max_concurrency: it is left out above; None has no bound.
         adapters: how many LoRA adapters it serves at run time; requests take turns with them.
         merged: whether the first adapter is merged into its weights instead.
@@ -32,6 +33,7 @@ class EngineChoice:
     family: str
     engine_class: str
     options: dict[str, Any] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
     max_concurrency: int | None = None
     adapters: int = 0
     merged: bool = False
@@ -41,17 +43,25 @@ class EngineChoice:
         return getattr(import_module(_MODULES[self.engine_class]), self.engine_class)(setup)
 
 
-def _vllm(title: str, adapters: int = 0, merged: bool = False, **options: Any) -> EngineChoice:
-    return EngineChoice(title, VLLM, "VLLMEngine", options, adapters=adapters, merged=merged)
+def _vllm(title: str, environment: dict[str, str] | None = None, **options: Any) -> EngineChoice:
+    return EngineChoice(title, VLLM, "VLLMEngine", options, environment or {})
 
 
-ENGINES = {
+def _lora(title: str, adapters: int = 0, merged: bool = False) -> EngineChoice:
+    return EngineChoice(title, VLLM, "VLLMEngine", adapters=adapters, merged=merged)
+
+
+def _ngram(method: str) -> dict[str, Any]:
+    return {"method": method, "num_speculative_tokens": 4, "prompt_lookup_max": 4, "prompt_lookup_min": 2}
+
+
+_TRANSFORMERS_ENGINES = {
     # Its rate does not depend on how many wait, so more than a few only take time.
     "transformers-loop": EngineChoice(
         "Transformers, one by one", TRANSFORMERS, "TransformersBatch", {"batch_size": 1}, max_concurrency=8
     ),
     "transformers-batch": EngineChoice("Transformers, batched", TRANSFORMERS, "TransformersBatch"),
-    # Every shape is compiled anew, for half a minute.
+    # On a GPU every shape is compiled anew, for half a minute.
     "transformers-static": EngineChoice(
         "Transformers, batched, static cache, compiled",
         TRANSFORMERS,
@@ -61,24 +71,44 @@ ENGINES = {
     "transformers-continuous": EngineChoice(
         "Transformers, continuous batching", TRANSFORMERS, "TransformersContinuous"
     ),
+}
+_VLLM_ENGINES = {
     "vllm": _vllm("vLLM"),
     "vllm-transformers": _vllm("vLLM, Transformers' model code", model_impl="transformers"),
     "vllm-prefix-caching": _vllm("vLLM, prefix caching", enable_prefix_caching=True),
-    "vllm-lora": _vllm("vLLM, runtime LoRA", adapters=1),
-    "vllm-lora-4": _vllm("vLLM, four runtime LoRA adapters", adapters=4),
-    "vllm-merged": _vllm("vLLM, merged LoRA", merged=True),
+}
+_LORA_ENGINES = {
+    "vllm-lora": _lora("vLLM, runtime LoRA", adapters=1),
+    "vllm-lora-4": _lora("vLLM, four runtime LoRA adapters", adapters=4),
+    "vllm-merged": _lora("vLLM, merged LoRA", merged=True),
+}
+# The cache as a share of what a static batch keeps: every request as long as the longest may become.
+_KV_ENGINES = {
+    f"vllm-kv-{percent}": _vllm(f"vLLM, {percent} % of a static batch's KV cache", kv_share=percent / 100)
+    for percent in (100, 50, 25, 12)
+}
+_SETTINGS_ENGINES = {
     "vllm-eager": _vllm("vLLM, eager", enforce_eager=True),
     "vllm-compiled": _vllm("vLLM, compiled", enforce_eager=False),
-    "vllm-ngram": _vllm(
-        "vLLM, prompt look-up",
-        speculative_config={"method": "ngram", "num_speculative_tokens": 4, "prompt_lookup_max": 4},
+    "vllm-in-process": _vllm("vLLM, engine in the caller's process", {"VLLM_ENABLE_V1_MULTIPROCESSING": "0"}),
+    "vllm-sync": _vllm("vLLM, no asynchronous scheduling", async_scheduling=False),
+    "vllm-v2-runner": _vllm("vLLM, second model runner", {"VLLM_USE_V2_MODEL_RUNNER": "1"}),
+    "vllm-autotuned": _vllm(
+        "vLLM, small batches autotuned",
+        compilation_config={
+            "compile_sizes": [1, 2, 4, 8],
+            "inductor_compile_config": {"max_autotune": True, "coordinate_descent_tuning": True},
+        },
     ),
-    "vllm-ngram-prefix": _vllm(
-        "vLLM, prompt look-up and prefix caching",
-        enable_prefix_caching=True,
-        speculative_config={"method": "ngram", "num_speculative_tokens": 4, "prompt_lookup_max": 4},
+    "vllm-small-steps": _vllm("vLLM, 2,048 tokens a step", max_num_batched_tokens=2048),
+    "vllm-large-steps": _vllm("vLLM, 32,768 tokens a step", max_num_batched_tokens=32_768),
+    "vllm-ngram": _vllm("vLLM, prompt look-up", speculative_config=_ngram("ngram")),
+    "vllm-ngram-gpu": _vllm("vLLM, prompt look-up on the GPU", speculative_config=_ngram("ngram_gpu")),
+    "vllm-prefix-ngram": _vllm(
+        "vLLM, prefix caching and prompt look-up", enable_prefix_caching=True, speculative_config=_ngram("ngram")
     ),
 }
+ENGINES = _TRANSFORMERS_ENGINES | _VLLM_ENGINES | _LORA_ENGINES | _KV_ENGINES | _SETTINGS_ENGINES
 
 
 def find_engines(names: list[str]) -> dict[str, EngineChoice]:

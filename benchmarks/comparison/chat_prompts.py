@@ -22,7 +22,7 @@ TASKS = (
     "Name one advantage and one disadvantage connected with {topic}.",
     "A friend claims that {topic} will be forgotten in fifty years. Write a friendly reply that agrees with one of the "
     "friend's points, disagrees with another, and ends with a question.",
-    "Here are my notes on {topic}: it matters to many people, it took long to be understood, there are several opinions "
+    "Here are my notes on {topic}: it matters to many people, it took long to be understood, there are many opinions "
     "on how it should be taught, and I have twenty minutes for it. My listeners are between twelve and fifteen years "
     "old, most of them have never heard of it, and there is no projector in the room. Turn the notes into a plan for "
     "the lesson, with times, an activity in pairs, and a way to find out what they have learnt.",

@@ -1,12 +1,13 @@
 """Runs a plan: every engine in a process of its own, all of them alive, one of them busy at a time."""
 
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Protocol
 
+from benchmarks.comparison.catalog import EngineChoice
 from benchmarks.comparison.limits import DeviceRates, ModelWork
 from benchmarks.comparison.measure import CellMeasurement, RunningEngine
 from benchmarks.comparison.memory import GPU, ProcessMemory
@@ -89,22 +90,33 @@ class Comparison:
     def _engines(self, source: str, requests: Requests) -> Iterator[dict[str, RunningEngine | str]]:
         """Yields every engine by name, or the error that kept it from starting."""
         gpu = find_gpu()
+        choices = self._plan.choices()
+        setups = {name: engine_setup(self._plan, choice, source, requests) for name, choice in choices.items()}
         with ExitStack() as alive:
-            engines: dict[str, RunningEngine | str] = {}
-            for name, choice in self._plan.choices().items():
+            workers: dict[str, EngineWorker] = {}
+            for name, choice in choices.items():
+                worker = EngineWorker(choice, setups[name], self._logs / f"{name}.log")
+                workers[name] = alive.enter_context(worker)
+
+            def start(name: str) -> RunningEngine | str:
                 self._progress.says(f"starting {name}")
-                try:
-                    setup = engine_setup(self._plan, choice, source, requests)
-                    worker = alive.enter_context(EngineWorker(choice, setup, self._logs / f"{name}.log"))
-                    memory = ProcessMemory(worker.pid, gpu)
-                    with memory.peak() as peak:
-                        start_s = worker.start()
-                    engines[name] = RunningEngine(name, choice, worker, memory)
-                    self._record.add_engine(name, started(start_s, memory, peak.peak_bytes, worker.facts()))
-                except EngineFailureError as error:
-                    engines[name] = str(error)
-                    self._record.add_engine(name, {"status": "error", "error": str(error)})
-            yield engines
+                return self._start(name, choices[name], workers[name], gpu)
+
+            # Where there is one core or two for each, they start side by side; on a CPU one after the other.
+            with ThreadPoolExecutor(max_workers=len(workers) if gpu else 1) as starters:
+                yield dict(zip(workers, starters.map(start, workers), strict=True))
+
+    def _start(self, name: str, choice: EngineChoice, worker: EngineWorker, gpu: GPU | None) -> RunningEngine | str:
+        memory = ProcessMemory(worker.pid, gpu)
+        try:
+            with memory.peak() as peak:
+                start_s = worker.start()
+            facts = worker.facts()
+        except EngineFailureError as error:
+            self._record.add_engine(name, {"status": "error", "error": str(error)})
+            return str(error)
+        self._record.add_engine(name, started(start_s, memory, peak.peak_bytes, facts))
+        return RunningEngine(name, choice, worker, memory)
 
 
 def started(start_s: float, memory: ProcessMemory, peak_bytes: int, facts: dict[str, Any]) -> dict[str, Any]:

@@ -88,7 +88,7 @@ class EngineWorker:
         with suppress(EngineFailureError):
             self._call(worker_process.close)
         self._kill()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._pool.shutdown(cancel_futures=True)
 
     def _kill(self) -> None:
         for process in process_tree(self.pid):

@@ -57,6 +57,7 @@ def start(choice: EngineChoice, setup: EngineSetup) -> float | Failure:
 
     def load() -> float:
         global _engine  # noqa: PLW0603 (one engine for the life of this process)
+        os.environ.update(choice.environment)
         begin = time.perf_counter()
         _engine = choice.load(setup)
         return time.perf_counter() - begin

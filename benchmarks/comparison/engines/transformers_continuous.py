@@ -10,6 +10,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 import torch
@@ -100,8 +101,10 @@ class TransformersContinuous:
 
     def _configuration(self, concurrency: int, longest_tokens: int, prompt_tokens: int) -> ContinuousBatchingConfig:
         pages = math.ceil(longest_tokens / PAGE_TOKENS) + 1
+        known = {field.name for field in fields(ContinuousBatchingConfig)}
         settings: dict[str, Any] = {
-            "page_size": PAGE_TOKENS,
+            # Transformers 5.17 calls it otherwise.
+            "page_size" if "page_size" in known else "block_size": PAGE_TOKENS,
             "num_blocks": concurrency * pages,
             "max_batch_tokens": max(min(prompt_tokens, MOST_BATCH_TOKENS), concurrency),
             "max_requests_per_batch": concurrency,

@@ -1,7 +1,8 @@
 """vLLM as this project starts it, through `VLLMInferenceWithLoRA`.
 
-Options are further arguments of it, such as `{"model_impl": "transformers"}` or a speculative configuration. The prefix
-cache is off unless the options turn it on, and emptied before each run: a repeat would find its own prompts in it.
+Options are further arguments of it, such as `{"model_impl": "transformers"}` or a speculative configuration, and
+`kv_share`: the KV cache as a share of what holds all requests at once, each as long as it may be. The prefix cache is
+off unless the options turn it on, and emptied before each run: a repeat would find its own prompts in it.
 """
 
 import time
@@ -28,7 +29,7 @@ class VLLMEngine:
     def __init__(self, setup: EngineSetup) -> None:
         start = time.perf_counter()
         options = {"enable_prefix_caching": False, "gpu_memory_utilization": LEAST_UTILIZATION} | setup.options
-        options.setdefault("kv_cache_memory_bytes", kv_cache_bytes(setup))
+        options["kv_cache_memory_bytes"] = int(kv_cache_bytes(setup) * options.pop("kv_share", 1))
         if setup.adapters:
             options |= {"enable_lora": True, "max_adapters": len(setup.adapters)}
         self._wrapper = VLLMInferenceWithLoRA(

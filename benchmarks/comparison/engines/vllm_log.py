@@ -13,6 +13,8 @@ LOG_VARIABLE = "BENCHMARK_ENGINE_LOG"
 _NUMBER = r"([\d.,]+)"
 # Texts of vLLM 0.26 and 0.32: `v1/worker/gpu_model_runner.py`, `v1/engine/core.py`, `compilation/monitor.py`.
 _LINES = {
+    # The CPU's worker says no more than this.
+    ("load_s",): rf"Loading weights took {_NUMBER} seconds",
     ("weights_bytes", "load_s"): rf"Model loading took {_NUMBER} GiB(?: memory)? and {_NUMBER} seconds",
     ("compile_s",): rf"torch\.compile took {_NUMBER} s in total",
     ("graph_capture_s", "graph_bytes"): rf"Graph capturing finished in {_NUMBER} secs, took {_NUMBER} GiB",
