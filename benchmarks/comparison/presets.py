@@ -40,7 +40,7 @@ def _cpu(name: str, model: str, tracks: tuple[str, ...]) -> ComparisonPlan:
         concurrencies=(1, 8, 32) if quick else (1, 8, 32, 128),
         engines=_engines(model, ("transformers-batch", "vllm") if quick else (*_TRANSFORMERS, *_VLLM)),
         prompt_tokens=32 if quick else 64,
-        output_tokens=32,
+        output_tokens=32 if quick else 64,
         max_tokens=64,
         repeats=2 if quick else 3,
         objective=_CPU_OBJECTIVE,
