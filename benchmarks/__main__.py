@@ -4,10 +4,17 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from benchmarks import simulator
+from benchmarks import kv_budget, lora, settings, simulator, vllm_bench
 from benchmarks.comparison import command as compare
 
-COMMANDS = {"compare": compare, "simulator": simulator}
+COMMANDS = {
+    "compare": compare,
+    "lora": lora,
+    "kv-budget": kv_budget,
+    "settings": settings,
+    "vllm-bench": vllm_bench,
+    "simulator": simulator,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

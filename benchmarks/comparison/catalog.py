@@ -56,9 +56,9 @@ def _ngram(method: str) -> dict[str, Any]:
 
 
 _TRANSFORMERS_ENGINES = {
-    # Its rate does not depend on how many wait, so more than a few only take time.
+    # Its rate does not depend on how many wait.
     "transformers-loop": EngineChoice(
-        "Transformers, one by one", TRANSFORMERS, "TransformersBatch", {"batch_size": 1}, max_concurrency=8
+        "Transformers, one by one", TRANSFORMERS, "TransformersBatch", {"batch_size": 1}, max_concurrency=1
     ),
     "transformers-batch": EngineChoice("Transformers, batched", TRANSFORMERS, "TransformersBatch"),
     # On a GPU every shape is compiled anew, for half a minute.
@@ -67,6 +67,7 @@ _TRANSFORMERS_ENGINES = {
         TRANSFORMERS,
         "TransformersBatch",
         {"cache_implementation": "static"},
+        max_concurrency=32,
     ),
     "transformers-continuous": EngineChoice(
         "Transformers, continuous batching", TRANSFORMERS, "TransformersContinuous"

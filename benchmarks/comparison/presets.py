@@ -65,6 +65,35 @@ def _gpu(name: str, model: str, tracks: tuple[str, ...]) -> ComparisonPlan:
     )
 
 
+def lora_preset(name: str, device: str, model: str | None) -> ComparisonPlan:
+    """Returns a plan of the three ways to serve a LoRA adapter; arguments as for `preset`."""
+    plan = preset(name, device, model)
+    return plan.replaced(tracks=(FIXED,), engines=("vllm", "vllm-lora", "vllm-lora-4", "vllm-merged"))
+
+
+def kv_budget_preset(name: str, device: str, model: str | None) -> ComparisonPlan:
+    """Returns a plan in which vLLM's KV cache shrinks from what a static batch takes; arguments as for `preset`."""
+    on_cpu = device == "cpu"
+    return preset(name, device, model or BUNDLED).replaced(
+        tracks=(CHAT,),
+        concurrencies=(32,) if on_cpu else (128,),
+        engines=("transformers-batch", "vllm-kv-100", "vllm-kv-50", "vllm-kv-25", "vllm-kv-12"),
+    )
+
+
+def settings_preset(name: str, device: str, model: str | None) -> ComparisonPlan:
+    """Returns a plan of vLLM against itself, one setting changed at a time; arguments as for `preset`."""
+    on_cpu = device == "cpu"
+    plan = preset(name, device, model)
+    if plan.model == TEXT_TO_SQL:
+        engines = ("vllm", "vllm-prefix-caching", "vllm-ngram", "vllm-prefix-ngram")
+        return plan.replaced(concurrencies=(1, 32), engines=engines if on_cpu else (*engines, "vllm-ngram-gpu"))
+    engines = ("vllm", "vllm-compiled") if on_cpu else ("vllm", "vllm-eager", "vllm-sync", "vllm-in-process")
+    more = () if on_cpu else ("vllm-v2-runner", "vllm-autotuned", "vllm-small-steps", "vllm-large-steps")
+    numbers = (1, 32) if on_cpu else (1, 32, 256)
+    return plan.replaced(tracks=(FIXED,), concurrencies=numbers, engines=engines + more)
+
+
 def _engines(model: str, engines: tuple[str, ...]) -> tuple[str, ...]:
     # Where all prompts share a schema, keeping its keys and values is what vLLM would be used for.
     return (*engines, "vllm-prefix-caching") if model == TEXT_TO_SQL else engines

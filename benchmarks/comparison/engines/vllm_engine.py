@@ -1,7 +1,7 @@
 """vLLM as this project starts it, through `VLLMInferenceWithLoRA`.
 
-Options are further arguments of it, such as `{"model_impl": "transformers"}` or a speculative configuration, and
-`kv_share`: the KV cache as a share of what holds all requests at once, each as long as it may be. The prefix cache is
+Options are further arguments of it, such as `{"model_impl": "transformers"}` or a speculative configuration, `temperature`
+(0), and `kv_share`: the KV cache as a share of what holds all requests at once, each as long as it may be. The prefix cache is
 off unless the options turn it on, and emptied before each run: a repeat would find its own prompts in it.
 """
 
@@ -29,6 +29,7 @@ class VLLMEngine:
     def __init__(self, setup: EngineSetup) -> None:
         start = time.perf_counter()
         options = {"enable_prefix_caching": False, "gpu_memory_utilization": LEAST_UTILIZATION} | setup.options
+        self._temperature: float = options.pop("temperature", 0)
         options["kv_cache_memory_bytes"] = int(kv_cache_bytes(setup) * options.pop("kv_share", 1))
         if setup.adapters:
             options |= {"enable_lora": True, "max_adapters": len(setup.adapters)}
@@ -69,7 +70,20 @@ class VLLMEngine:
 
     def _add(self, request_id: str, prompt: Any, request: InferenceRequest, token_times: bool) -> None:
         adapter = None if request.adapter is None else self._wrapper.lora_request(request.adapter)
-        self._llm.llm_engine.add_request(request_id, prompt, _params(request, token_times), lora_request=adapter)
+        self._llm.llm_engine.add_request(request_id, prompt, self._params(request, token_times), lora_request=adapter)
+
+    def _params(self, request: InferenceRequest, token_times: bool) -> Any:
+        from vllm import SamplingParams
+        from vllm.sampling_params import RequestOutputKind
+
+        return SamplingParams(
+            temperature=self._temperature,
+            max_tokens=request.max_tokens,
+            ignore_eos=request.ignore_eos,
+            # Text is no part of the comparison: the other engines make none.
+            detokenize=False,
+            output_kind=RequestOutputKind.DELTA if token_times else RequestOutputKind.FINAL_ONLY,
+        )
 
     def facts(self) -> dict[str, float | int | str]:
         """See `Engine.facts`."""
@@ -102,17 +116,3 @@ def kv_cache_bytes(setup: EngineSetup) -> int:
     per_token = base_shapes(load_config(resolve_base_model(setup.model))).kv_bytes_per_token(setup.dtype)
     blocks_per_request = -(-setup.max_model_len // BLOCK_TOKENS) + 1
     return setup.max_concurrency * blocks_per_request * BLOCK_TOKENS * per_token
-
-
-def _params(request: InferenceRequest, token_times: bool) -> Any:
-    from vllm import SamplingParams
-    from vllm.sampling_params import RequestOutputKind
-
-    return SamplingParams(
-        temperature=0,
-        max_tokens=request.max_tokens,
-        ignore_eos=request.ignore_eos,
-        # Text is no part of the comparison: the other engines make none.
-        detokenize=False,
-        output_kind=RequestOutputKind.DELTA if token_times else RequestOutputKind.FINAL_ONLY,
-    )

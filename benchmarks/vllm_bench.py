@@ -1,0 +1,159 @@
+"""`python -m benchmarks vllm-bench`: the same work timed by this project and by vLLM's own `vllm bench`.
+
+vLLM's tools draw their tokens at random (temperature 1), so here the engine does that too. Order: this project, `vllm
+bench latency`, `vllm bench throughput`, this project again; each in a process of its own, so a drift of the machine
+shows as a difference between the first and the last.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.comparison.catalog import VLLM, EngineChoice
+from benchmarks.comparison.engines.interface import EngineSetup
+from benchmarks.comparison.models import MODELS, model_source
+from benchmarks.comparison.record import versions
+from benchmarks.comparison.tracks import FIXED, make_requests
+from benchmarks.comparison.worker import EngineWorker
+from benchmarks.side_by_side import host
+from inference.json_file import write_json_object
+from inference.memory import BLOCK_TOKENS
+
+HELP = "the same work timed by this project and by vLLM's own tools"
+WARM_UPS = 2
+OURS, LATENCY, THROUGHPUT, OURS_AGAIN = "this project", "vllm bench latency", "vllm bench throughput", "again"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of this benchmark."""
+    parser.add_argument("--model", default="bundled", help=f"{', '.join(MODELS)}, a folder, or a hub name")
+    parser.add_argument("--dtype", default="float32", help="of weights and computation (default: float32)")
+    parser.add_argument("--batch", type=int, default=32, help="requests at once (default: 32)")
+    parser.add_argument("--prompt-tokens", type=int, default=64, help="(default: 64)")
+    parser.add_argument("--output-tokens", type=int, default=64, help="(default: 64)")
+    parser.add_argument("--iterations", type=int, default=5, help="counted runs of each (default: 5)")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="write the raw samples as JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measures, prints medians and ratios, and writes the record; 1 if one of vLLM's tools failed.
+
+    Raises:
+        ValueError: an option is out of its range.
+    """
+    for name in ("batch", "prompt_tokens", "output_tokens", "iterations"):
+        if getattr(options, name) < 1:
+            raise ValueError(f"--{name.replace('_', '-')} must be at least 1, got {getattr(options, name)}")
+    source = model_source(options.model)
+    seconds: dict[str, list[float]] = {}
+    try:
+        for name, samples in _measure(options, source):
+            seconds[name] = samples
+            print(f"{name:24} {median(samples):8.3f} s  ({', '.join(f'{one:.3f}' for one in samples)})", flush=True)
+    except subprocess.CalledProcessError as error:
+        print(f"{error.cmd[-1]} failed: {error.stderr[-400:]}", file=sys.stderr)
+        return 1
+    ours = median(seconds[OURS] + seconds[OURS_AGAIN])
+    for name in (LATENCY, THROUGHPUT):
+        print(f"this project / {name}: {ours / median(seconds[name]):.3f}")
+    if options.record:
+        facts = {key: value for key, value in vars(options).items() if key not in ("record", "command")}
+        content = {"command": _command(facts), "host": host(), "versions": versions(), **facts, "seconds": seconds}
+        write_json_object(options.record, content)
+    return 0
+
+
+def _measure(options: argparse.Namespace, source: str) -> Iterator[tuple[str, list[float]]]:
+    yield OURS, _ours(options, source)
+    yield LATENCY, _latency(options, source)
+    yield THROUGHPUT, _throughput(options, source)
+    yield OURS_AGAIN, _ours(options, source)
+
+
+def _ours(options: argparse.Namespace, source: str) -> list[float]:
+    choice = EngineChoice("vLLM", VLLM, "VLLMEngine", {"temperature": 1.0})
+    requests = make_requests(
+        FIXED, source, options.batch, prompt_tokens=options.prompt_tokens, max_tokens=options.output_tokens
+    )
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        EngineWorker(choice, _setup(options, source), Path(folder, "log")) as worker,
+    ):
+        worker.start()
+        runs = [worker.run(requests, options.batch).total_s for _ in range(WARM_UPS + options.iterations)]
+    return runs[WARM_UPS:]
+
+
+def _latency(options: argparse.Namespace, source: str) -> list[float]:
+    arguments = ["latency", "--batch-size", options.batch, "--num-iters-warmup", WARM_UPS]
+    return _tool([*arguments, "--num-iters", options.iterations], options, source)["latencies"]
+
+
+def _throughput(options: argparse.Namespace, source: str) -> list[float]:
+    # The tool times one run.
+    arguments = [
+        "throughput",
+        "--dataset-name",
+        "random",
+        "--num-prompts",
+        options.batch,
+        "--num-warmups",
+        options.batch,
+    ]
+    return [_tool([*arguments, "--no-enable-prefix-caching"], options, source)["elapsed_time"]]
+
+
+def _tool(arguments: list[Any], options: argparse.Namespace, source: str) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        result = Path(folder, "result.json")
+        lengths = ["--input-len", options.prompt_tokens, "--output-len", options.output_tokens]
+        words = [*arguments, *lengths, "--disable-detokenize", "--output-json", result, *_engine_flags(options, source)]
+        command = [sys.executable, "-m", "vllm.entrypoints.cli.main", "bench", *map(str, words)]
+        subprocess.run(command, check=True, capture_output=True, text=True, env=_environment())
+        return json.loads(result.read_text(encoding="utf-8"))
+
+
+def _setup(options: argparse.Namespace, source: str) -> EngineSetup:
+    return EngineSetup(source, options.dtype, options.prompt_tokens + options.output_tokens, options.batch)
+
+
+def _engine_flags(options: argparse.Namespace, source: str) -> list[Any]:
+    """Returns the settings with which this project's engine runs, as flags of vLLM's command line."""
+    from benchmarks.comparison.engines.vllm_engine import LEAST_UTILIZATION, kv_cache_bytes
+    from benchmarks.device_rates import device_kind
+
+    setup = _setup(options, source)
+    flags = ["--model", source, "--dtype", options.dtype, "--max-model-len", setup.max_model_len]
+    flags += ["--kv-cache-memory-bytes", kv_cache_bytes(setup), "--seed", 0]
+    if device_kind() == "cpu":
+        return [*flags, "--block-size", BLOCK_TOKENS, "--enforce-eager"]
+    return [*flags, "--gpu-memory-utilization", LEAST_UTILIZATION]
+
+
+def _environment() -> dict[str, str]:
+    """Returns this process's variables, with what this project sets from within on a CPU."""
+    from benchmarks.device_rates import device_kind
+
+    if device_kind() != "cpu":
+        return dict(os.environ)
+    cores = str(len(os.sched_getaffinity(0)))
+    # The last two are what `inference.cpu_allocator` sets.
+    return os.environ | {
+        "OMP_NUM_THREADS": cores,
+        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+        "VLLM_CPU_NUM_OF_RESERVED_CPU": "0",
+        "MALLOC_MMAP_THRESHOLD_": str(32 * 1024**2),
+        "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1),
+    }
+
+
+def _command(facts: dict[str, Any]) -> str:
+    words = (f"--{name.replace('_', '-')} {value}" for name, value in facts.items())
+    return f"python -m benchmarks vllm-bench {' '.join(words)}"
