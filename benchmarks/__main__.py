@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from benchmarks import kv_budget, lora, settings, simulator, vllm_bench
+from benchmarks import kv_budget, lora, report, settings, simulator, vllm_bench
 from benchmarks.comparison import command as compare
 
 COMMANDS = {
@@ -14,6 +14,7 @@ COMMANDS = {
     "settings": settings,
     "vllm-bench": vllm_bench,
     "simulator": simulator,
+    "report": report,
 }
 
 

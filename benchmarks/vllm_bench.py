@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.comparison.catalog import VLLM, EngineChoice
+from benchmarks.comparison.catalog import vllm_choice
 from benchmarks.comparison.engines.interface import EngineSetup
 from benchmarks.comparison.models import MODELS, model_source
 from benchmarks.comparison.record import versions
@@ -28,6 +28,7 @@ from inference.memory import BLOCK_TOKENS
 
 HELP = "the same work timed by this project and by vLLM's own tools"
 WARM_UPS = 2
+SPARE_TOKENS = 32
 OURS, LATENCY, THROUGHPUT, OURS_AGAIN = "this project", "vllm bench latency", "vllm bench throughput", "again"
 
 
@@ -78,7 +79,7 @@ def _measure(options: argparse.Namespace, source: str) -> Iterator[tuple[str, li
 
 
 def _ours(options: argparse.Namespace, source: str) -> list[float]:
-    choice = EngineChoice("vLLM", VLLM, "VLLMEngine", {"temperature": 1.0})
+    choice = vllm_choice("vLLM", temperature=1.0)
     requests = make_requests(
         FIXED, source, options.batch, prompt_tokens=options.prompt_tokens, max_tokens=options.output_tokens
     )
@@ -121,7 +122,9 @@ def _tool(arguments: list[Any], options: argparse.Namespace, source: str) -> dic
 
 
 def _setup(options: argparse.Namespace, source: str) -> EngineSetup:
-    return EngineSetup(source, options.dtype, options.prompt_tokens + options.output_tokens, options.batch)
+    # vLLM's tool for the throughput wants room for prompts that vary in length.
+    length = options.prompt_tokens + options.output_tokens + SPARE_TOKENS
+    return EngineSetup(source, options.dtype, length, options.batch)
 
 
 def _engine_flags(options: argparse.Namespace, source: str) -> list[Any]:

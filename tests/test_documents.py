@@ -1,30 +1,37 @@
 """README.md and the model card show what the code prints and what the records hold."""
 
 import re
+from pathlib import Path
 
 import pytest
 
-from benchmarks import report
+from benchmarks import readme_figures as figures
 from text_to_sql import model_card
 from text_to_sql.command_line import SAMPLE_QUESTIONS, build_parser
 from text_to_sql.generator.bookshop.templates import load_templates
 
-PACKAGE_README = report.ROOT / "text_to_sql" / "README.md"
+PACKAGE_README = figures.ROOT / "text_to_sql" / "README.md"
 
 
-def test_the_readme_shows_the_tables_of_the_records() -> None:
-    text = report.README.read_text(encoding="utf-8")
-    assert report.render() in text
-    assert report.with_figures(text) == text
+@pytest.mark.parametrize("page", figures.FIGURES, ids=lambda page: page.parent.name)
+def test_pages_show_the_tables_of_the_records(page: Path) -> None:
+    text, tables = page.read_text(encoding="utf-8"), figures.FIGURES[page]()
+    assert tables in text
+    assert figures.with_figures(text, tables) == text
+
+
+def test_every_comparison_has_its_plots() -> None:
+    for file in figures.comparison_records():
+        assert list(figures.RESULTS.glob(f"{file.stem}-*.svg")), file.name
 
 
 def test_the_readme_shows_the_help_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "100")
-    assert build_parser().format_help().strip() in report.README.read_text(encoding="utf-8")
+    assert build_parser().format_help().strip() in figures.README.read_text(encoding="utf-8")
 
 
 def test_the_readme_shows_the_sample_questions() -> None:
-    text = report.README.read_text(encoding="utf-8")
+    text = figures.README.read_text(encoding="utf-8")
     assert all(question in text for question in SAMPLE_QUESTIONS)
 
 
@@ -35,8 +42,8 @@ def test_the_model_card_shows_the_records() -> None:
 
 def test_the_packages_readme_shows_the_runs_and_the_templates() -> None:
     text = " ".join(PACKAGE_README.read_text(encoding="utf-8").split())
-    right = {run["name"]: run["accuracies"]["spider"] for run in report.load("training_pilots")["runs"]}
+    right = {run["name"]: run["accuracies"]["spider"] for run in figures.load("training_pilots")["runs"]}
     shares = [f"{right[name]:.1f}" for name in ("G", "G + names", "G + FROM clause")]
-    figures = "{} % without columns and tables, {} % where they are listed, {} % where the tables are joined"
-    assert figures.format(*shares) in text
+    sentence = "{} % without columns and tables, {} % where they are listed, {} % where the tables are joined"
+    assert sentence.format(*shares) in text
     assert re.search(rf"\b{len(load_templates()):,} templates more", text)

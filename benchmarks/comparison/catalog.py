@@ -6,12 +6,10 @@ from typing import Any
 
 from benchmarks.comparison.engines.interface import Engine, EngineSetup
 
-_MODULES = {
-    "TransformersBatch": "benchmarks.comparison.engines.transformers_batch",
-    "TransformersContinuous": "benchmarks.comparison.engines.transformers_continuous",
-    "VLLMEngine": "benchmarks.comparison.engines.vllm_engine",
-}
 TRANSFORMERS, VLLM = "Transformers", "vLLM"
+_BATCH = "benchmarks.comparison.engines.transformers_batch:TransformersBatch"
+_CONTINUOUS = "benchmarks.comparison.engines.transformers_continuous:TransformersContinuous"
+_VLLM_ENGINE = "benchmarks.comparison.engines.vllm_engine:VLLMEngine"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +19,7 @@ class EngineChoice:
     Attributes:
         title: what tables call it.
         family: `Transformers` or `vLLM`.
-        engine_class: the class in `benchmarks.comparison.engines`.
+        engine_class: the engine's `module:class`.
         options: of that class.
         environment: variables of its process.
         max_concurrency: it is left out above; None has no bound.
@@ -40,15 +38,17 @@ class EngineChoice:
 
     def load(self, setup: EngineSetup) -> Engine:
         """Returns the loaded engine, in this process."""
-        return getattr(import_module(_MODULES[self.engine_class]), self.engine_class)(setup)
+        module, _, name = self.engine_class.partition(":")
+        return getattr(import_module(module), name)(setup)
 
 
-def _vllm(title: str, environment: dict[str, str] | None = None, **options: Any) -> EngineChoice:
-    return EngineChoice(title, VLLM, "VLLMEngine", options, environment or {})
+def vllm_choice(title: str, environment: dict[str, str] | None = None, **options: Any) -> EngineChoice:
+    """Returns vLLM with settings of `VLLMEngine`, in a process with these variables."""
+    return EngineChoice(title, VLLM, _VLLM_ENGINE, options, environment or {})
 
 
 def _lora(title: str, adapters: int = 0, merged: bool = False) -> EngineChoice:
-    return EngineChoice(title, VLLM, "VLLMEngine", adapters=adapters, merged=merged)
+    return EngineChoice(title, VLLM, _VLLM_ENGINE, adapters=adapters, merged=merged)
 
 
 def _ngram(method: str) -> dict[str, Any]:
@@ -58,25 +58,23 @@ def _ngram(method: str) -> dict[str, Any]:
 _TRANSFORMERS_ENGINES = {
     # Its rate does not depend on how many wait.
     "transformers-loop": EngineChoice(
-        "Transformers, one by one", TRANSFORMERS, "TransformersBatch", {"batch_size": 1}, max_concurrency=1
+        "Transformers, one by one", TRANSFORMERS, _BATCH, {"batch_size": 1}, max_concurrency=1
     ),
-    "transformers-batch": EngineChoice("Transformers, batched", TRANSFORMERS, "TransformersBatch"),
+    "transformers-batch": EngineChoice("Transformers, batched", TRANSFORMERS, _BATCH),
     # On a GPU every shape is compiled anew, for half a minute.
     "transformers-static": EngineChoice(
         "Transformers, batched, static cache, compiled",
         TRANSFORMERS,
-        "TransformersBatch",
+        _BATCH,
         {"cache_implementation": "static"},
         max_concurrency=32,
     ),
-    "transformers-continuous": EngineChoice(
-        "Transformers, continuous batching", TRANSFORMERS, "TransformersContinuous"
-    ),
+    "transformers-continuous": EngineChoice("Transformers, continuous batching", TRANSFORMERS, _CONTINUOUS),
 }
 _VLLM_ENGINES = {
-    "vllm": _vllm("vLLM"),
-    "vllm-transformers": _vllm("vLLM, Transformers' model code", model_impl="transformers"),
-    "vllm-prefix-caching": _vllm("vLLM, prefix caching", enable_prefix_caching=True),
+    "vllm": vllm_choice("vLLM"),
+    "vllm-transformers": vllm_choice("vLLM, Transformers' model code", model_impl="transformers"),
+    "vllm-prefix-caching": vllm_choice("vLLM, prefix caching", enable_prefix_caching=True),
 }
 _LORA_ENGINES = {
     "vllm-lora": _lora("vLLM, runtime LoRA", adapters=1),
@@ -85,27 +83,27 @@ _LORA_ENGINES = {
 }
 # The cache as a share of what a static batch keeps: every request as long as the longest may become.
 _KV_ENGINES = {
-    f"vllm-kv-{percent}": _vllm(f"vLLM, {percent} % of a static batch's KV cache", kv_share=percent / 100)
+    f"vllm-kv-{percent}": vllm_choice(f"vLLM, {percent} % of a static batch's KV cache", kv_share=percent / 100)
     for percent in (100, 50, 25, 12)
 }
 _SETTINGS_ENGINES = {
-    "vllm-eager": _vllm("vLLM, eager", enforce_eager=True),
-    "vllm-compiled": _vllm("vLLM, compiled", enforce_eager=False),
-    "vllm-in-process": _vllm("vLLM, engine in the caller's process", {"VLLM_ENABLE_V1_MULTIPROCESSING": "0"}),
-    "vllm-sync": _vllm("vLLM, no asynchronous scheduling", async_scheduling=False),
-    "vllm-v2-runner": _vllm("vLLM, second model runner", {"VLLM_USE_V2_MODEL_RUNNER": "1"}),
-    "vllm-autotuned": _vllm(
+    "vllm-eager": vllm_choice("vLLM, eager", enforce_eager=True),
+    "vllm-compiled": vllm_choice("vLLM, compiled", enforce_eager=False),
+    "vllm-in-process": vllm_choice("vLLM, engine in the caller's process", {"VLLM_ENABLE_V1_MULTIPROCESSING": "0"}),
+    "vllm-sync": vllm_choice("vLLM, no asynchronous scheduling", async_scheduling=False),
+    "vllm-v2-runner": vllm_choice("vLLM, second model runner", {"VLLM_USE_V2_MODEL_RUNNER": "1"}),
+    "vllm-autotuned": vllm_choice(
         "vLLM, small batches autotuned",
         compilation_config={
             "compile_sizes": [1, 2, 4, 8],
             "inductor_compile_config": {"max_autotune": True, "coordinate_descent_tuning": True},
         },
     ),
-    "vllm-small-steps": _vllm("vLLM, 2,048 tokens a step", max_num_batched_tokens=2048),
-    "vllm-large-steps": _vllm("vLLM, 32,768 tokens a step", max_num_batched_tokens=32_768),
-    "vllm-ngram": _vllm("vLLM, prompt look-up", speculative_config=_ngram("ngram")),
-    "vllm-ngram-gpu": _vllm("vLLM, prompt look-up on the GPU", speculative_config=_ngram("ngram_gpu")),
-    "vllm-prefix-ngram": _vllm(
+    "vllm-small-steps": vllm_choice("vLLM, 2,048 tokens a step", max_num_batched_tokens=2048),
+    "vllm-large-steps": vllm_choice("vLLM, 32,768 tokens a step", max_num_batched_tokens=32_768),
+    "vllm-ngram": vllm_choice("vLLM, prompt look-up", speculative_config=_ngram("ngram")),
+    "vllm-ngram-gpu": vllm_choice("vLLM, prompt look-up on the GPU", speculative_config=_ngram("ngram_gpu")),
+    "vllm-prefix-ngram": vllm_choice(
         "vLLM, prefix caching and prompt look-up", enable_prefix_caching=True, speculative_config=_ngram("ngram")
     ),
 }

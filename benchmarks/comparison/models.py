@@ -19,7 +19,7 @@ RANDOM_1_7B = "smollm2-1.7b-random"
 MODELS = {
     BUNDLED: "SmolLM2-135M-Instruct, bundled",
     TEXT_TO_SQL: "SmolLM2-135M-Instruct with checkpoint-100 merged in",
-    RANDOM_1_7B: "architecture of SmolLM2-1.7B, random weights",
+    RANDOM_1_7B: "Architecture of SmolLM2-1.7B, random weights",
 }
 # HuggingFaceTB/SmolLM2-1.7B's config.json.
 SMOLLM2_1_7B: dict[str, Any] = {

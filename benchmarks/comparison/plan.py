@@ -65,8 +65,7 @@ class ComparisonPlan:
     def __post_init__(self) -> None:
         for name in ("prompt_tokens", "output_tokens", "max_tokens", "repeats", "lora_rank"):
             _require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
-        for name in ("tracks", "concurrencies", "engines"):
-            values = getattr(self, name)
+        for name, values in (("tracks", self.tracks), ("concurrency", self.concurrencies), ("engines", self.engines)):
             _require(len(values) > 0, name, "at least one", values)
             _require(len(set(values)) == len(values), name, "all different", ", ".join(map(str, values)))
         _require(self.dtype in DTYPE_BYTES, "dtype", f"one of {', '.join(DTYPE_BYTES)}", self.dtype)

@@ -1,45 +1,18 @@
 """The tables of a record: on the terminal with rich, in README.md as Markdown."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table as RichTable
-from tabulate import tabulate
 
 from benchmarks.comparison.catalog import ENGINES
 from benchmarks.comparison.models import model_title
 from benchmarks.comparison.summary import RowSummary, summaries
+from benchmarks.comparison.table import MISSING, Table
 from benchmarks.comparison.tracks import FIXED, TRACKS
-from inference.memory import GIB
 
 BASELINE = "transformers-batch"
-MISSING = "–"
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table with its heading; the first column is text, the others are numbers."""
-
-    title: str
-    header: list[str]
-    rows: list[list[str]]
-
-    def as_markdown(self) -> str:
-        """Returns heading and table as Markdown."""
-        alignment = ["left", *["right"] * (len(self.header) - 1)]
-        body = tabulate(self.rows, self.header, tablefmt="pipe", disable_numparse=True, colalign=alignment)
-        return f"{self.title}\n\n{body}"
-
-    def as_rich(self) -> RichTable:
-        """Returns the table for a terminal."""
-        table = RichTable(title=self.title, title_justify="left", title_style="bold")
-        for number, name in enumerate(self.header):
-            table.add_column(name, justify="right" if number else "left")
-        for row in self.rows:
-            table.add_row(*row)
-        return table
+MIB = 1024**2
 
 
 def print_tables(record: Mapping[str, Any], console: Console) -> None:
@@ -77,7 +50,13 @@ def all_tables(record: Mapping[str, Any]) -> list[Table]:
         of_track = [row for row in rows if row.track == track]
         if of_track:
             tables += [make(record, track, of_track) for make in (throughput, against, efficiency, latency)]
-    return [*tables, memory(rows), starts(record, rows), agreement(rows)]
+    return [*tables, memory(record, rows), starts(record, rows), agreement(rows)] if rows else []
+
+
+def as_markdown(record: Mapping[str, Any]) -> str:
+    """Returns heading, tables and errors of a record as Markdown."""
+    parts = [heading(record), *(table.as_markdown() for table in all_tables(record) if table.rows)]
+    return "\n\n".join([*parts, *(f"- {text}" for text in errors(record))]) + "\n"
 
 
 def throughput(record: Mapping[str, Any], track: str, rows: Sequence[RowSummary]) -> Table:
@@ -108,50 +87,51 @@ def efficiency(record: Mapping[str, Any], track: str, rows: Sequence[RowSummary]
 
 
 def latency(record: Mapping[str, Any], track: str, rows: Sequence[RowSummary]) -> Table:
-    """Returns latencies and goodput at every concurrency."""
+    """Returns latencies and goodput at every concurrency: median and 99th percentile."""
     objective = record["plan"]["objective"]
-    header = ["", "at once", "TTFT p50", "p99", "TPOT p50", "p99", "ITL p50", "p99", "E2E p50", "p99", "goodput"]
+    header = ["", "at once", "TTFT, s", "TPOT, ms", "ITL, ms", "E2E, s", "goodput, 1/s"]
     body = [
         [
-            ENGINES[row.engine].title,
+            row.engine,
             str(row.concurrency),
-            *_seconds(row.ttft_s),
-            *_milliseconds(row.tpot_s),
-            *_milliseconds(row.itl_s),
-            *_seconds(row.e2e_s),
+            _pair(row.ttft_s, 1, ".2f"),
+            _pair(row.tpot_s, 1e3, ".1f"),
+            _pair(row.itl_s, 1e3, ".1f"),
+            _pair(row.e2e_s, 1, ".2f"),
             MISSING if row.goodput is None else f"{row.goodput:.2f}",
         ]
         for row in rows
     ]
     limits = f"TTFT ≤ {objective['ttft_s']:g} s and TPOT ≤ {objective['tpot_s'] * 1e3:g} ms"
-    return Table(
-        f"Latency: TTFT and E2E in s, TPOT and ITL in ms; goodput in requests/s with {limits}; "
-        f"{track_title(record, track)}",
-        header,
-        body,
-    )
+    return Table(f"Latency, 50th / 99th percentile; goodput: requests with {limits}", header, body)
 
 
-def memory(rows: Sequence[RowSummary]) -> Table:
+def memory(record: Mapping[str, Any], rows: Sequence[RowSummary]) -> Table:
     """Returns memory at the largest concurrency of each engine and track."""
-    method = rows[0].memory_method if rows else ""
-    body = [
-        [
-            ENGINES[row.engine].title,
-            row.track,
-            str(row.concurrency),
-            f"{row.peak_bytes / GIB:.2f}",
-            _gib(row.facts.get("weights_bytes")),
-            f"{row.kv_needed_bytes / GIB:.2f}",
-            _gib(row.facts.get("kv_cache_bytes")),
-            _gib(row.facts.get("graph_bytes")),
-            _gib(row.facts.get("torch_allocated_bytes")),
-            _gib(row.facts.get("torch_reserved_bytes")),
-        ]
-        for row in _largest(rows)
-    ]
-    header = ["", "track", "at once", "peak", "weights", "KV needed", "KV reserved", "graphs", "allocated", "reserved"]
-    return Table(f"Memory in GiB; peak: {method}", header, body)
+    weights = weight_bytes(record)
+    body = []
+    for row in _largest(rows):
+        reserved = row.facts.get("kv_cache_bytes")
+        body.append(
+            [
+                row.engine,
+                row.track,
+                str(row.concurrency),
+                _mib(row.peak_bytes),
+                _mib(weights),
+                _mib(row.kv_needed_bytes),
+                _mib(reserved),
+                MISSING if reserved is None else _mib(max(row.peak_bytes - weights - reserved, 0)),
+                _mib(row.facts.get("torch_allocated_bytes")),
+                _mib(row.facts.get("torch_reserved_bytes")),
+            ]
+        )
+    header = ["", "track", "at once", "peak", "weights", "KV needed", "KV reserved", "rest", "allocated", "reserved"]
+    title = (
+        f"Memory, MiB. Peak: {rows[0].memory_method}; rest: activations, graphs and libraries, what is neither weights "
+        "nor reserved cache; allocated and reserved: torch's own account, Transformers on a GPU"
+    )
+    return Table(title, header, body).without_empty_columns()
 
 
 def starts(record: Mapping[str, Any], rows: Sequence[RowSummary]) -> Table:
@@ -160,25 +140,22 @@ def starts(record: Mapping[str, Any], rows: Sequence[RowSummary]) -> Table:
     for name, start in record["engines"].items():
         if start["status"] != "ok":
             continue
-        facts = start["facts"]
         first = max((row.warm_up_s - row.median_s for row in rows if row.engine == name), default=0.0)
-        body.append(
-            [
-                ENGINES[name].title,
-                f"{start['start_s']:.1f}",
-                *(_plain(facts.get(key)) for key in ("load_s", "compile_s", "graph_capture_s")),
-                f"{max(first, 0):.1f}",
-            ]
-        )
-    header = ["", "start", "of it weights", "compilation", "graphs", "first run of a shape, more than later ones"]
-    return Table("Before the first answer, seconds; imports are in the start", header, body)
+        columns = (start["facts"].get(key) for key in ("load_s", "compile_s", "graph_capture_s"))
+        body.append([name, f"{start['start_s']:.1f}", *map(_plain, columns), f"{max(first, 0):.1f}"])
+    header = ["", "start", "weights", "compilation", "graphs", "first run"]
+    title = (
+        "Before the first answer, seconds. Start: imports and all that follow; first run: how much longer than later "
+        "ones of its shape, at most"
+    )
+    return Table(title, header, body).without_empty_columns()
 
 
 def agreement(rows: Sequence[RowSummary]) -> Table:
     """Returns how far the answers are those of the reference."""
     body = [
         [
-            ENGINES[row.engine].title,
+            row.engine,
             row.track,
             str(row.concurrency),
             f"{row.identical:.0%}",
@@ -197,6 +174,12 @@ def track_title(record: Mapping[str, Any], track: str) -> str:
     if track == FIXED:
         return f"{plan['prompt_tokens']} tokens in, {plan['output_tokens']} out, end token ignored"
     return f"{TRACKS[track]}, at most {plan['max_tokens']} tokens"
+
+
+def weight_bytes(record: Mapping[str, Any]) -> int:
+    """Returns the bytes of a record's model."""
+    model = record["model"]
+    return (model["layer_parameters"] + model["output_parameters"]) * model["weight_bytes"]
 
 
 def errors(record: Mapping[str, Any]) -> list[str]:
@@ -228,17 +211,13 @@ def _largest(rows: Iterable[RowSummary]) -> list[RowSummary]:
     return list(largest.values())
 
 
-def _gib(value: float | None) -> str:
-    return MISSING if value is None else f"{value / GIB:.2f}"
+def _mib(value: float | None) -> str:
+    return MISSING if value is None else f"{value / MIB:,.0f}"
 
 
 def _plain(value: float | None) -> str:
     return MISSING if value is None else f"{value:.1f}"
 
 
-def _seconds(pair: tuple[float, float] | None) -> list[str]:
-    return [MISSING] * 2 if pair is None else [f"{value:.2f}" for value in pair]
-
-
-def _milliseconds(pair: tuple[float, float] | None) -> list[str]:
-    return [MISSING] * 2 if pair is None else [f"{value * 1e3:.1f}" for value in pair]
+def _pair(pair: tuple[float, float] | None, factor: float, form: str) -> str:
+    return MISSING if pair is None else " / ".join(f"{value * factor:{form}}" for value in pair)

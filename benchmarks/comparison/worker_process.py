@@ -4,10 +4,13 @@ import ctypes
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from tqdm import tqdm
 
 from benchmarks.comparison.catalog import EngineChoice
 from benchmarks.comparison.engines.interface import Completion, Engine, EngineSetup, InferenceRequest
@@ -50,6 +53,8 @@ def prepare(log_file: str) -> None:
     log = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for stream in (1, 2):
         os.dup2(log, stream)
+    # Its own lock is a semaphore of the system, which a process that is killed leaves behind.
+    tqdm.set_lock(threading.RLock())
 
 
 def start(choice: EngineChoice, setup: EngineSetup) -> float | Failure:

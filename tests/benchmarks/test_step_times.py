@@ -4,7 +4,7 @@ import statistics
 
 import pytest
 
-from benchmarks.report import load
+from benchmarks.readme_figures import load
 from benchmarks.step_times import constants, fit_overheads, predicted_s
 from paged_sim.simulation.devices import Device
 

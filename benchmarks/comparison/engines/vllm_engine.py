@@ -1,8 +1,8 @@
 """vLLM as this project starts it, through `VLLMInferenceWithLoRA`.
 
-Options are further arguments of it, such as `{"model_impl": "transformers"}` or a speculative configuration; besides,
-`temperature` (0), and `kv_share`: the KV cache as a share of what holds all requests at once, each as long as it may be.
-The prefix cache is off unless the options turn it on, and emptied before each run: a repeat would find its own prompts.
+Options are further arguments of it, such as `{"model_impl": "transformers"}` or a speculative configuration. Besides,
+`temperature` (0), and `kv_share`: the KV cache as a share of what holds all requests at once, at their longest. The
+prefix cache is off unless the options turn it on, and emptied before each run: a repeat would find its own prompts.
 """
 
 import time

@@ -1,0 +1,101 @@
+"""Records: written whole, checked against the schema, resumed only by the same plan."""
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from benchmarks.comparison.limits import DeviceRates, ModelWork
+from benchmarks.comparison.plan import Cell, ComparisonPlan
+from benchmarks.comparison.record import SCHEMA_FILE, ComparisonRecord, as_text, check_record, load_record
+from benchmarks.readme_figures import comparison_records
+
+HOST = {"cpu": "a CPU", "cores": 2, "machine": "x86_64", "python": "3.13.0"}
+
+
+def test_the_schema_is_a_schema() -> None:
+    jsonschema.Draft202012Validator.check_schema(json.loads(SCHEMA_FILE.read_text()))
+
+
+def test_a_record_fits(record: dict[str, Any]) -> None:
+    check_record(record, "it")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (("plan", "repeats"), 0, "it is no record of a comparison: plan/repeats: 0 is less than the minimum of 1"),
+        (("rows", 0, "status"), "fine", "rows/0/status: 'fine' is not one of"),
+        (("rows", 1, "total_s"), ["1"], "rows/1/total_s/0: '1' is not of type 'number'"),
+        (("rows", 0, "memory", "method"), "RSS", "rows/0/memory/method: 'RSS' is not one of"),
+        (("schema_version",), 2, "schema_version: 1 was expected"),
+        (("surprise",), 1, "the record itself: Additional properties are not allowed"),
+    ],
+)
+def test_what_does_not_fit_is_named(record: dict[str, Any], path: tuple, value: Any, message: str) -> None:
+    broken = copy.deepcopy(record)
+    place: Any = broken
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    with pytest.raises(ValueError, match=message):
+        check_record(broken, "it")
+
+
+@pytest.mark.parametrize("text", ["", "[1", "{}"])
+def test_a_file_that_is_no_record_is_refused(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "record.json"
+    file.write_text(text)
+    with pytest.raises(ValueError, match=r"record\.json (cannot be read as a record|is no record of a comparison)"):
+        load_record(file)
+    with pytest.raises(ValueError, match=r"missing\.json cannot be read as a record"):
+        load_record(tmp_path / "missing.json")
+
+
+def test_lists_of_numbers_take_one_line_and_texts_stay(record: dict[str, Any]) -> None:
+    record["command"] = "[ 1,\n 2 ] [ a ]"
+    text = as_text(record)
+    assert '"total_s": [0.4, 0.8, 0.4]' in text
+    assert '"first_divergence": [null, 2, null, 0]' in text
+    assert json.loads(text) == record
+
+
+def test_a_record_grows_cell_by_cell(tmp_path: Path, plan: ComparisonPlan, record: dict[str, Any]) -> None:
+    file = tmp_path / "new" / "record.json"
+    growing = ComparisonRecord.begin(file, "python -m benchmarks compare", plan, HOST)
+    growing.set_model(ModelWork(1, 1, 1, 1, 4), DeviceRates("CPU", 1.0, 1.0))
+    assert not growing.has(Cell("fixed", 1))
+    growing.add_rows(record["rows"][:2])
+    assert growing.has(Cell("fixed", 1))
+    resumed = ComparisonRecord.resume(file, plan)
+    assert resumed.content == growing.content
+    assert resumed.has(Cell("fixed", 1))
+    assert not resumed.has(Cell("fixed", 4))
+    with pytest.raises(ValueError, match=r"record\.json is of another plan: .* Give its options again."):
+        ComparisonRecord.resume(file, plan.replaced(repeats=9))
+
+
+def test_a_row_that_does_not_fit_is_not_written(tmp_path: Path, plan: ComparisonPlan, record: dict[str, Any]) -> None:
+    file = tmp_path / "record.json"
+    growing = ComparisonRecord.begin(file, "python -m benchmarks compare", plan, HOST)
+    growing.add_rows(record["rows"][:1])
+    before = file.read_text()
+    with pytest.raises(ValueError, match="rows/1"):
+        growing.add_rows([{"engine": "vllm"}])
+    assert file.read_text() == before
+
+
+@pytest.mark.parametrize("file", comparison_records(), ids=lambda file: file.stem)
+def test_the_records_of_this_repository_fit_and_lack_no_row(file: Path) -> None:
+    content = load_record(file)
+    rows = {(row["track"], row["concurrency"], row["engine"]) for row in content["rows"]}
+    plan = content["plan"]
+    for track in plan["tracks"]:
+        for number in plan["concurrencies"]:
+            found = {engine for one, other, engine in rows if (one, other) == (track, number)}
+            assert found, f"nothing was measured at {track}, {number}"
+            assert found <= set(plan["engines"])
+    assert {engine for _, _, engine in rows} == set(plan["engines"])
