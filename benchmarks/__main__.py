@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from benchmarks import kv_budget, lora, report, settings, simulator, vllm_bench
 from benchmarks.comparison import command as compare
+from benchmarks.comparison.worker import EngineFailureError
+from inference.errors import InferenceError
 
 COMMANDS = {
     "compare": compare,
@@ -19,7 +21,7 @@ COMMANDS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a measurement; returns its exit code, 2 for a value that is out of its range."""
+    """Runs a measurement; returns its exit code, 2 for what stops it before it has measured anything."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measurements by name.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, module in COMMANDS.items():
@@ -27,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         return COMMANDS[options.command].run(options)
-    except ValueError as error:
+    except (ValueError, InferenceError, EngineFailureError) as error:
         print(f"python -m benchmarks {options.command}: {error}", file=sys.stderr)
         return 2
 

@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
             seconds[name] = samples
             print(f"{name:24} {median(samples):8.3f} s  ({', '.join(f'{one:.3f}' for one in samples)})", flush=True)
     except subprocess.CalledProcessError as error:
-        print(f"{error.cmd[-1]} failed: {error.stderr[-400:]}", file=sys.stderr)
+        print(f"vllm bench {error.cmd[4]} failed: {error.stderr[-400:]}", file=sys.stderr)
         return 1
     ours = median(seconds[OURS] + seconds[OURS_AGAIN])
     for name in (LATENCY, THROUGHPUT):

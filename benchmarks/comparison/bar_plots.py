@@ -20,7 +20,7 @@ _PARTS = {
 
 def memory(record: Mapping[str, Any], rows: Rows) -> Figure | None:
     """Draws the peak memory of each engine at its largest concurrency: weights, KV cache, and the rest."""
-    if not rows or "model" not in record:
+    if "model" not in record or not rows or any(row.peak_bytes is None for row in rows):
         return None
     largest = {row.engine: row for row in sorted(rows, key=lambda row: row.concurrency)}
     weights = weight_bytes(record) / GIB

@@ -6,7 +6,6 @@ from typing import Any
 
 from benchmarks.comparison.engines.interface import Engine, EngineSetup
 
-TRANSFORMERS, VLLM = "Transformers", "vLLM"
 _BATCH = "benchmarks.comparison.engines.transformers_batch:TransformersBatch"
 _CONTINUOUS = "benchmarks.comparison.engines.transformers_continuous:TransformersContinuous"
 _VLLM_ENGINE = "benchmarks.comparison.engines.vllm_engine:VLLMEngine"
@@ -18,7 +17,6 @@ class EngineChoice:
 
     Attributes:
         title: what tables call it.
-        family: `Transformers` or `vLLM`.
         engine_class: the engine's `module:class`.
         options: of that class.
         environment: variables of its process.
@@ -28,13 +26,17 @@ class EngineChoice:
     """
 
     title: str
-    family: str
     engine_class: str
     options: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
     max_concurrency: int | None = None
     adapters: int = 0
     merged: bool = False
+
+    @property
+    def does_all_work(self) -> bool:
+        """Whether it computes every token of every prompt and one token of an answer a step, as the limit assumes."""
+        return not (self.options.get("enable_prefix_caching") or "speculative_config" in self.options)
 
     def load(self, setup: EngineSetup) -> Engine:
         """Returns the loaded engine, in this process."""
@@ -44,32 +46,31 @@ class EngineChoice:
 
 def vllm_choice(title: str, environment: dict[str, str] | None = None, **options: Any) -> EngineChoice:
     """Returns vLLM with settings of `VLLMEngine`, in a process with these variables."""
-    return EngineChoice(title, VLLM, _VLLM_ENGINE, options, environment or {})
+    return EngineChoice(title, _VLLM_ENGINE, options, environment or {})
 
 
 def _lora(title: str, adapters: int = 0, merged: bool = False) -> EngineChoice:
-    return EngineChoice(title, VLLM, _VLLM_ENGINE, adapters=adapters, merged=merged)
+    return EngineChoice(title, _VLLM_ENGINE, adapters=adapters, merged=merged)
 
 
 def _ngram(method: str) -> dict[str, Any]:
     return {"method": method, "num_speculative_tokens": 4, "prompt_lookup_max": 4, "prompt_lookup_min": 2}
 
 
+# Torch keeps less memory that it cannot use again; the other engines need room on the same GPU.
+_LEAN = {"PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True"}
 _TRANSFORMERS_ENGINES = {
     # Its rate does not depend on how many wait.
-    "transformers-loop": EngineChoice(
-        "Transformers, one by one", TRANSFORMERS, _BATCH, {"batch_size": 1}, max_concurrency=1
-    ),
-    "transformers-batch": EngineChoice("Transformers, batched", TRANSFORMERS, _BATCH),
+    "transformers-loop": EngineChoice("Transformers, one by one", _BATCH, {"batch_size": 1}, _LEAN, max_concurrency=1),
+    "transformers-batch": EngineChoice("Transformers, batched", _BATCH, environment=_LEAN),
     # On a GPU every shape is compiled anew, for half a minute.
     "transformers-static": EngineChoice(
         "Transformers, batched, static cache, compiled",
-        TRANSFORMERS,
         _BATCH,
         {"cache_implementation": "static"},
-        max_concurrency=32,
+        _LEAN,
     ),
-    "transformers-continuous": EngineChoice("Transformers, continuous batching", TRANSFORMERS, _CONTINUOUS),
+    "transformers-continuous": EngineChoice("Transformers, continuous batching", _CONTINUOUS, environment=_LEAN),
 }
 _VLLM_ENGINES = {
     "vllm": vllm_choice("vLLM"),

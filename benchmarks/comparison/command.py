@@ -8,13 +8,16 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.comparison.catalog import ENGINES
 from benchmarks.comparison.models import MODELS
 from benchmarks.comparison.plan import ComparisonPlan
 from benchmarks.comparison.presets import PRESETS, QUICK, preset
 from benchmarks.comparison.tracks import TRACKS
+
+if TYPE_CHECKING:
+    from benchmarks.comparison.record import ComparisonRecord
 
 HELP = "Transformers against vLLM on the same work"
 EPILOG = (
@@ -41,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--repeats", type=int, metavar="N", help="counted runs of each piece of work")
     parser.add_argument("--lora-rank", type=int, metavar="N", help="rank of random adapters (default: 16)")
     parser.add_argument("--record", type=Path, metavar="FILE", help="where the record goes (default: COMMAND.json)")
-    parser.add_argument("--resume", action="store_true", help="go on with the record of a run that was broken off")
+    parser.add_argument("--resume", action="store_true", help="go on with a record; what is measured, or failed, stays")
     parser.add_argument("--logs", type=Path, metavar="FOLDER", help="keep what the engines say, a file for each")
 
 
@@ -51,20 +54,13 @@ def run(options: argparse.Namespace, presets: Presets = preset) -> int:
     Raises:
         ValueError: an option is out of its range.
     """
-    from benchmarks.comparison.comparison import Comparison, find_gpu
+    from benchmarks.comparison.comparison import Comparison
     from benchmarks.comparison.progress import TerminalProgress
-    from benchmarks.comparison.record import ComparisonRecord
     from benchmarks.device_rates import device_kind
 
     plan = _plan(options, presets(options.preset, device_kind(), options.model))
     file = options.record or Path(f"{options.command}.json")
-    if options.resume:
-        record = ComparisonRecord.resume(file, plan)
-    elif file.exists():
-        raise ValueError(f"--record {file} exists: go on with it (--resume), or name another file")
-    else:
-        gpu = find_gpu()
-        record = ComparisonRecord.begin(file, _command(options), plan, _host() | (gpu.description() if gpu else {}))
+    record = _record(options, plan, file)
     # A request to end, as of `timeout`, ends the engines too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     logs = options.logs or Path(tempfile.mkdtemp(prefix="benchmark-"))
@@ -77,6 +73,21 @@ def run(options: argparse.Namespace, presets: Presets = preset) -> int:
         return INTERRUPTED
     _show(record.content, file)
     return 0 if all(row["status"] == "ok" for row in record.content["rows"]) else 1
+
+
+def _record(options: argparse.Namespace, plan: ComparisonPlan, file: Path) -> "ComparisonRecord":
+    from benchmarks.comparison.comparison import find_gpu
+    from benchmarks.comparison.record import ComparisonRecord
+
+    if file.exists() and not options.resume:
+        raise ValueError(f"--record {file} exists: go on with it (--resume), or name another file")
+    gpu = find_gpu()
+    host = _host() | (gpu.description() if gpu else {})
+    if options.resume:
+        return ComparisonRecord.resume(file, plan, host)
+    record = ComparisonRecord.begin(file, _command(options), plan, host)
+    record.write()
+    return record
 
 
 def _show(content: dict[str, Any], file: Path) -> None:
@@ -115,8 +126,8 @@ def _command(options: argparse.Namespace) -> str:
 def _host() -> dict[str, Any]:
     from benchmarks.side_by_side import host
 
-    environment = {name.lower(): os.environ[name] for name in ("OMP_NUM_THREADS", "LD_PRELOAD") if name in os.environ}
-    return host() | environment
+    preloaded = os.environ.get("LD_PRELOAD")
+    return host() | ({"ld_preload": preloaded} if preloaded else {})
 
 
 def _names(text: str) -> tuple[str, ...]:

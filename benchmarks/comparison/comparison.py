@@ -31,8 +31,8 @@ class Progress(Protocol):
         """What is being done now."""
         ...
 
-    def ran(self) -> None:
-        """One run has ended."""
+    def ran(self, text: str) -> None:
+        """One run more has begun, and what it is."""
         ...
 
 
@@ -50,9 +50,10 @@ class Comparison:
         source = source_of(self._plan)
         requests = all_requests(self._plan, source)
         self._progress.says("bandwidth and matrix rate")
-        rates = device_rates(self._plan.dtype)
         work = model_work(source, self._plan.dtype)
+        rates = self._record.rates() or device_rates(self._plan.dtype)
         self._record.set_model(work, rates)
+        self._record.write()
         self._progress.begin(sum(len(self._names(cell)) for cell in cells) * (self._plan.repeats + UNCOUNTED_RUNS))
         with self._engines(source, requests) as engines:
             for cell in cells:
@@ -73,17 +74,16 @@ class Comparison:
         alive = {name: engine for name in names if isinstance(engine := engines[name], RunningEngine)}
 
         def report(name: str) -> None:
-            self._progress.says(f"{cell.track}, {cell.concurrency} at once: {name}")
-            self._progress.ran()
+            self._progress.ran(f"{cell.track}, {cell.concurrency} at once: {name}")
 
         measurement = CellMeasurement(cell, requests[cell], alive, report)
         measurement.run(self._plan.repeats)
-        rows = measurement.rows(work, rates, self._plan.engines[0])
+        rows = measurement.rows(work, rates, self._plan.reference_for)
         for name in names:
             if isinstance(error := engines[name], str):
                 rows.append({"engine": name, **cell._asdict(), "status": "error", "error": error})
                 for _ in range(self._plan.repeats + UNCOUNTED_RUNS):
-                    self._progress.ran()
+                    self._progress.ran(f"{name} did not start")
         self._record.add_rows(rows)
 
     @contextmanager
@@ -93,6 +93,9 @@ class Comparison:
         choices = self._plan.choices()
         setups = {name: engine_setup(self._plan, choice, source, requests) for name, choice in choices.items()}
         with ExitStack() as alive:
+            # Where there is a GPU there are cores for all: they start side by side, else one after the other. On the
+            # way out the workers end first, so that nobody waits for a start.
+            starters = alive.enter_context(ThreadPoolExecutor(max_workers=len(choices) if gpu else 1))
             workers: dict[str, EngineWorker] = {}
             for name, choice in choices.items():
                 worker = EngineWorker(choice, setups[name], self._logs / f"{name}.log")
@@ -102,9 +105,7 @@ class Comparison:
                 self._progress.says(f"starting {name}")
                 return self._start(name, choices[name], workers[name], gpu)
 
-            # Where there is one core or two for each, they start side by side; on a CPU one after the other.
-            with ThreadPoolExecutor(max_workers=len(workers) if gpu else 1) as starters:
-                yield dict(zip(workers, starters.map(start, workers), strict=True))
+            yield dict(zip(workers, starters.map(start, workers), strict=True))
 
     def _start(self, name: str, choice: EngineChoice, worker: EngineWorker, gpu: GPU | None) -> RunningEngine | str:
         memory = ProcessMemory(worker.pid, gpu)
@@ -113,6 +114,8 @@ class Comparison:
                 start_s = worker.start()
             facts = worker.facts()
         except EngineFailureError as error:
+            # What it holds is the others'.
+            worker.close()
             self._record.add_engine(name, {"status": "error", "error": str(error)})
             return str(error)
         self._record.add_engine(name, started(start_s, memory, peak.peak_bytes, facts))
@@ -121,8 +124,8 @@ class Comparison:
 
 def started(start_s: float, memory: ProcessMemory, peak_bytes: int, facts: dict[str, Any]) -> dict[str, Any]:
     """Returns what a record says of an engine that has started."""
-    held = {"method": memory.method, "peak_bytes": peak_bytes, "idle_bytes": memory.sample()}
-    return {"status": "ok", "start_s": start_s, "memory": held, "facts": facts}
+    held = {"memory": memory.as_record(peak_bytes) | {"idle_bytes": memory.sample()}} if peak_bytes else {}
+    return {"status": "ok", "start_s": start_s, "facts": facts, **held}
 
 
 def find_gpu() -> GPU | None:

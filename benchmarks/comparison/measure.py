@@ -1,6 +1,7 @@
 """Measures one cell on all engines: warm-up, alternating repeats, and a run with the time of every token."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -16,7 +17,7 @@ from benchmarks.comparison.worker import EngineFailureError, EngineWorker
 from benchmarks.comparison.worker_process import EngineRun
 
 Row = dict[str, Any]
-# Told the name of the engine after each of its runs.
+# Told the name of the engine before each of its runs.
 Report = Callable[[str], None]
 
 
@@ -64,6 +65,9 @@ class CellMeasurement:
 
     def run(self, repeats: int) -> None:
         """Runs everything: `repeats` counted runs of each engine, the order of the engines reversed every time."""
+        for engine in self._engines.values():
+            with suppress(EngineFailureError):  # its first run says so too
+                engine.worker.forget()
         self._each(list(self._engines), self._warm_up)
         for index in range(repeats):
             names = list(self._engines)
@@ -72,13 +76,13 @@ class CellMeasurement:
 
     def _each(self, names: list[str], act: Callable[[RunningEngine, _Seen], None]) -> None:
         for name in names:
+            self._report(name)
             seen = self._seen[name]
             if seen.error is None:
                 try:
                     act(self._engines[name], seen)
                 except EngineFailureError as error:
                     seen.error = str(error)
-            self._report(name)
 
     def _generate(self, engine: RunningEngine, token_times: bool = False) -> EngineRun:
         requests = for_engine(engine.choice, self._requests)
@@ -97,9 +101,14 @@ class CellMeasurement:
         seen.timed = self._generate(engine, token_times=True)
         seen.facts = engine.worker.facts()
 
-    def rows(self, work: ModelWork, rates: DeviceRates, reference: str) -> list[Row]:
-        """Returns a row for each engine; answers are compared with those of `reference`, if it has answered."""
-        expected = self._seen[reference].warm_up if reference in self._seen else None
+    def rows(self, work: ModelWork, rates: DeviceRates, reference_for: Callable[[str], str | None]) -> list[Row]:
+        """Returns a row for each engine.
+
+        Args:
+            work: sizes of the model.
+            rates: what the device reaches.
+            reference_for: the engine that another's answers are compared with, or None.
+        """
         rows = []
         for name, seen in self._seen.items():
             row: Row = {"engine": name, **self._cell._asdict(), "status": "ok" if seen.error is None else "error"}
@@ -107,10 +116,15 @@ class CellMeasurement:
                 row["error"] = seen.error
             if seen.warm_up is not None:
                 row |= self._figures(self._engines[name], seen, work, rates)
-                if expected is not None and name != reference:
-                    row["agreement"] = asdict(compare(reference, _tokens(expected), _tokens(seen.warm_up)))
+                row |= self._agreement(seen.warm_up, reference_for(name))
             rows.append(row)
         return rows
+
+    def _agreement(self, answers: EngineRun, reference: str | None) -> Row:
+        expected = self._seen[reference].warm_up if reference in self._seen else None
+        if reference is None or expected is None:
+            return {}
+        return {"agreement": asdict(compare(reference, _tokens(expected), _tokens(answers)))}
 
     def _figures(self, engine: RunningEngine, seen: _Seen, work: ModelWork, rates: DeviceRates) -> Row:
         prompts = [len(request.prompt_token_ids) for request in self._requests]
@@ -121,11 +135,12 @@ class CellMeasurement:
             "output_tokens": outputs,
             "warm_up_s": seen.warm_up.total_s,
             "total_s": seen.total_s,
-            "memory": {"method": engine.memory.method, "peak_bytes": seen.peak_bytes},
             "kv_needed_bytes": kv_bytes_needed(self._requests, outputs, concurrency, work.kv_bytes_per_token),
             "limit_s": least_seconds(work, rates, prompts, outputs, concurrency),
             "facts": seen.facts,
         }
+        if seen.peak_bytes:
+            figures["memory"] = engine.memory.as_record(seen.peak_bytes)
         return figures if seen.timed is None else figures | {"latency": latencies(seen.timed).as_record()}
 
 

@@ -1,11 +1,11 @@
 """Memory of an engine's processes while it works, sampled from outside.
 
 CPU: the sum of PSS over the process tree: pages that several processes share are divided among them. A sum of RSS would
-count the libraries once for each process. GPU: what NVML says the tree's processes hold; in a container that hides
-their ids, how much more of the device is used than before the engine started. The numbers of the two kinds cannot be
-compared.
+count the libraries once for each process. GPU: what NVML says the tree's processes hold; where a container hides their
+ids from it, nothing is known. The numbers of the two kinds cannot be compared.
 """
 
+import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,7 +18,7 @@ from benchmarks.comparison.worker import process_tree
 
 CPU_PERIOD_S = 0.5
 GPU_PERIOD_S = 0.03
-PSS, NVML_TREE, NVML_DEVICE = "PSS of the process tree", "NVML, process tree", "NVML, device, minus before the start"
+PSS, NVML = "PSS of the process tree", "NVML, process tree"
 
 
 class MemoryPeak:
@@ -58,49 +58,47 @@ class ProcessMemory:
     """Samples of one engine's memory.
 
     Attributes:
-        method: what the number is: `PSS`, `NVML_TREE` or `NVML_DEVICE`.
+        method: what the number is: `PSS` or `NVML`.
     """
 
     def __init__(self, pid: int, gpu: "GPU | None") -> None:
         self._pid, self._gpu = pid, gpu
-        self._before = gpu.used_bytes() if gpu else 0
-        self.method = PSS if gpu is None else NVML_DEVICE
+        self.method = PSS if gpu is None else NVML
 
     def peak(self) -> MemoryPeak:
         """Returns a context that holds the peak."""
         return MemoryPeak(self.sample, CPU_PERIOD_S if self._gpu is None else GPU_PERIOD_S)
 
     def sample(self) -> int:
-        """Returns bytes now."""
+        """Returns bytes now; 0 as long as nothing is known."""
         processes = process_tree(self._pid)
         if self._gpu is None:
             return sum(_pss(process) for process in processes)
-        held = self._gpu.process_bytes({process.pid for process in processes})
-        if held is None:
-            return max(self._gpu.used_bytes() - self._before, 0)
-        self.method = NVML_TREE
-        return held
+        return self._gpu.process_bytes({process.pid for process in processes})
+
+    def as_record(self, peak_bytes: int) -> dict[str, str | int]:
+        """Returns what a record says of a peak: what kind of number it is, and the number."""
+        return {"method": self.method, "peak_bytes": peak_bytes}
 
 
 class GPU:
-    """The first GPU, as NVML sees it; no CUDA context is made for it."""
+    """The GPU that CUDA takes first, as NVML sees it; no CUDA context is made for it."""
 
     def __init__(self) -> None:
         import pynvml
 
         pynvml.nvmlInit()
         self._nvml = pynvml
-        self._handle = pynvml.nvmlDeviceGetHandleByIndex(0)
+        first = os.environ.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0]
+        if first.startswith("GPU-"):
+            self._handle = pynvml.nvmlDeviceGetHandleByUUID(first)
+        else:
+            self._handle = pynvml.nvmlDeviceGetHandleByIndex(int(first or 0))
 
-    def used_bytes(self) -> int:
-        """Returns the memory of the device that is in use, by whomever."""
-        return self._nvml.nvmlDeviceGetMemoryInfo(self._handle).used
-
-    def process_bytes(self, pids: set[int]) -> int | None:
-        """Returns what these processes hold; None if NVML names none of them, as in a container of its own ids."""
+    def process_bytes(self, pids: set[int]) -> int:
+        """Returns what these processes hold; 0 if NVML names none of them."""
         found = self._nvml.nvmlDeviceGetComputeRunningProcesses(self._handle)
-        ours = [process.usedGpuMemory or 0 for process in found if process.pid in pids]
-        return sum(ours) if ours else None
+        return sum(process.usedGpuMemory or 0 for process in found if process.pid in pids)
 
     def description(self) -> dict[str, str | int]:
         """Returns name, memory and driver."""

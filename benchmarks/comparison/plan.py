@@ -1,6 +1,5 @@
 """What a comparison measures: which engines do which work, how often."""
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple, Self
 
@@ -39,7 +38,7 @@ class ComparisonPlan:
         dtype: of weights, computation and KV cache, for all engines.
         tracks: keys of `tracks.TRACKS`.
         concurrencies: most requests under way at once, each a cell of the table.
-        engines: keys of `catalog.ENGINES`; the first is what agreement is measured against.
+        engines: keys of `catalog.ENGINES`.
         prompt_tokens, output_tokens: lengths of the `fixed` track.
         max_tokens: longest answer of the other tracks.
         repeats: counted runs of each cell and engine, at least 1.
@@ -73,6 +72,9 @@ class ComparisonPlan:
             _require(track in TRACKS, "tracks", f"some of {', '.join(TRACKS)}", track)
         for number in self.concurrencies:
             _require(number >= 1, "concurrency", "at least 1", number)
+        for cell in self.cells():
+            rule = f"at most the {cell.num_requests} prompts of the {cell.track} track"
+            _require(cell.concurrency <= cell.num_requests, "concurrency", rule, cell.concurrency)
         find_engines(list(self.engines))
 
     def cells(self) -> list[Cell]:
@@ -83,12 +85,18 @@ class ComparisonPlan:
         """Returns the engines by name."""
         return find_engines(list(self.engines))
 
-    def runs(self) -> Iterator[tuple[Cell, str]]:
-        """Yields every pair of a cell and an engine that takes part in it."""
-        for cell in self.cells():
-            for name, choice in self.choices().items():
-                if takes_part(choice, cell):
-                    yield cell, name
+    def reference_for(self, name: str) -> str | None:
+        """Returns the engine whose answers another's are compared with: one of the same weights, in every cell.
+
+        Returns:
+            None for a reference itself, and for engines that no other one shares the weights with.
+        """
+        choices = self.choices()
+        if choices[name].adapters > 1:
+            return None
+        same = [other for other, choice in choices.items() if _weights(choice) == _weights(choices[name])]
+        always = [other for other in same if choices[other].max_concurrency is None]
+        return None if not always or always[0] == name else always[0]
 
     def replaced(self, **values: Any) -> Self:
         """Returns the plan with those values that are not None."""
@@ -97,6 +105,10 @@ class ComparisonPlan:
     def as_record(self) -> dict[str, Any]:
         """Returns the fields as JSON has them."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+
+def _weights(choice: EngineChoice) -> str:
+    return "base" if not (choice.adapters or choice.merged) else "first adapter" if choice.adapters < 2 else "several"
 
 
 def takes_part(choice: EngineChoice, cell: Cell) -> bool:

@@ -54,7 +54,8 @@ def _gpu(name: str, model: str, tracks: tuple[str, ...]) -> ComparisonPlan:
         model=model,
         dtype="bfloat16",
         tracks=tracks,
-        concurrencies=(1, 8, 32) if quick else (1, 8, 32, 128, 256),
+        # There are 243 questions for the sql track.
+        concurrencies=(1, 8, 32) if quick else (1, 8, 32, 128) if model == TEXT_TO_SQL else (1, 8, 32, 128, 256),
         engines=_engines(model, ("transformers-batch", "vllm") if quick else (*transformers, *_VLLM)),
         prompt_tokens=128,
         output_tokens=128,

@@ -39,8 +39,9 @@ class TerminalProgress:
         if not self._is_terminal:
             print(text, file=sys.stderr, flush=True)
 
-    def ran(self) -> None:
+    def ran(self, text: str) -> None:
         """See `Progress.ran`."""
+        self.says(text)
         self._bar.advance(self._task)
 
     def __enter__(self) -> Self:

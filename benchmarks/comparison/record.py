@@ -46,16 +46,23 @@ class ComparisonRecord:
         return cls(file, content)
 
     @classmethod
-    def resume(cls, file: Path, plan: ComparisonPlan) -> Self:
+    def resume(cls, file: Path, plan: ComparisonPlan, host: dict[str, Any]) -> Self:
         """Returns the record of a comparison that was broken off.
 
         Raises:
-            ValueError: the file is no record, or one of another plan.
+            ValueError: the file is no record, or one of another plan, machine or version.
         """
         content = load_record(file)
         if content["plan"] != plan.as_record():
             raise ValueError(f"{file} is of another plan: {json.dumps(content['plan'])}. Give its options again.")
+        for name, here in (("host", host), ("versions", versions())):
+            if content[name] != here:
+                raise ValueError(f"{file} is of other {name}: {json.dumps(content[name])}. Begin a new record.")
         return cls(file, content)
+
+    def rates(self) -> DeviceRates | None:
+        """Returns what the device reached when the record was begun; None in a new one."""
+        return DeviceRates(**self.content["device"]) if "device" in self.content else None
 
     def has(self, cell: Cell) -> bool:
         """Whether a cell has been measured."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.comparison.catalog import ENGINES
 from benchmarks.comparison.metrics import Objective, goodput
 
 Row = Mapping[str, Any]
@@ -21,11 +22,12 @@ class RowSummary:
         median_s: seconds of a counted run.
         tokens_per_s: output tokens per second: median, smallest and largest of the counted runs.
         requests_per_s: median.
-        efficiency: the least time that the device needs for the work, over the median time.
+        efficiency: the least time that the device needs for the work, over the median time; None for
+            engines that skip work.
         ttft_s, tpot_s, itl_s, e2e_s: 50th and 99th percentile over the requests; None where there is none.
         goodput: requests per second that kept the objective, in the run with times of tokens.
         warm_up_s: the first run of this shape.
-        peak_bytes, memory_method: memory of the engine's processes in that run.
+        peak_bytes, memory_method: memory of the engine's processes in that run; None if not known.
         kv_needed_bytes: keys and values of the requests under way at once.
         identical: share of the answers that are the reference's; None for the reference itself.
         common_prefix: mean number of tokens before an answer differs from the reference's.
@@ -38,14 +40,14 @@ class RowSummary:
     median_s: float
     tokens_per_s: tuple[float, float, float]
     requests_per_s: float
-    efficiency: float
+    efficiency: float | None
     ttft_s: tuple[float, float] | None
     tpot_s: tuple[float, float] | None
     itl_s: tuple[float, float] | None
     e2e_s: tuple[float, float] | None
     goodput: float | None
     warm_up_s: float
-    peak_bytes: int
+    peak_bytes: int | None
     memory_method: str
     kv_needed_bytes: int
     identical: float | None
@@ -54,13 +56,13 @@ class RowSummary:
 
 
 def summaries(record: Mapping[str, Any]) -> list[RowSummary]:
-    """Returns the figures of every row that was measured, in the record's order."""
+    """Returns the figures of every row that was measured to its end, in the record's order."""
     objective = Objective(**record["plan"]["objective"])
-    return [summarise(row, objective) for row in record["rows"] if row.get("total_s")]
+    return [summarise(row, objective) for row in record["rows"] if row["status"] == "ok"]
 
 
 def summarise(row: Row, objective: Objective) -> RowSummary:
-    """Returns the figures of one row that has at least one counted run."""
+    """Returns the figures of one row that was measured to its end."""
     tokens, runs = sum(row["output_tokens"]), row["total_s"]
     rates = [tokens / seconds for seconds in runs]
     latency = row.get("latency")
@@ -72,15 +74,15 @@ def summarise(row: Row, objective: Objective) -> RowSummary:
         median_s=median(runs),
         tokens_per_s=(median(rates), min(rates), max(rates)),
         requests_per_s=len(row["output_tokens"]) / median(runs),
-        efficiency=row["limit_s"] / median(runs),
+        efficiency=row["limit_s"] / median(runs) if ENGINES[row["engine"]].does_all_work else None,
         ttft_s=latency and percentiles(latency["ttft_s"]),
         tpot_s=latency and percentiles(value for value in latency["tpot_s"] if value is not None),
         itl_s=_itl(latency),
         e2e_s=latency and percentiles(latency["e2e_s"]),
         goodput=latency and goodput(latency["ttft_s"], latency["tpot_s"], latency["total_s"], objective),
         warm_up_s=row["warm_up_s"],
-        peak_bytes=row["memory"]["peak_bytes"],
-        memory_method=row["memory"]["method"],
+        peak_bytes=row.get("memory", {}).get("peak_bytes"),
+        memory_method=row.get("memory", {}).get("method", ""),
         kv_needed_bytes=row["kv_needed_bytes"],
         identical=places and places["first_divergence"].count(None) / len(places["first_divergence"]),
         common_prefix=places and _common_prefix(places),

@@ -82,7 +82,9 @@ def against(record: Mapping[str, Any], track: str, rows: Sequence[RowSummary]) -
 def efficiency(record: Mapping[str, Any], track: str, rows: Sequence[RowSummary]) -> Table:
     """Returns what share of the physical limit each engine reaches."""
     return _by_concurrency(
-        "Share of the physical limit of bytes and operations", rows, lambda row: f"{row.efficiency:.0%}"
+        "Share of the physical limit of bytes and operations",
+        rows,
+        lambda row: MISSING if row.efficiency is None else f"{row.efficiency:.0%}",
     )
 
 
@@ -121,7 +123,7 @@ def memory(record: Mapping[str, Any], rows: Sequence[RowSummary]) -> Table:
                 _mib(weights),
                 _mib(row.kv_needed_bytes),
                 _mib(reserved),
-                MISSING if reserved is None else _mib(max(row.peak_bytes - weights - reserved, 0)),
+                MISSING if None in (reserved, row.peak_bytes) else _mib(max(row.peak_bytes - weights - reserved, 0)),
                 _mib(row.facts.get("torch_allocated_bytes")),
                 _mib(row.facts.get("torch_reserved_bytes")),
             ]
@@ -145,8 +147,8 @@ def starts(record: Mapping[str, Any], rows: Sequence[RowSummary]) -> Table:
         body.append([name, f"{start['start_s']:.1f}", *map(_plain, columns), f"{max(first, 0):.1f}"])
     header = ["", "start", "weights", "compilation", "graphs", "first run"]
     title = (
-        "Before the first answer, seconds. Start: imports and all that follow; first run: how much longer than later "
-        "ones of its shape, at most"
+        "Before the first answer, seconds. Start: imports and all that follow, on a GPU all engines side by side; "
+        "compilation is short where vLLM's cache held it; first run: how much longer than later ones, at most"
     )
     return Table(title, header, body).without_empty_columns()
 
@@ -165,7 +167,7 @@ def agreement(rows: Sequence[RowSummary]) -> Table:
         if row.identical is not None and row.common_prefix is not None
     ]
     header = ["", "track", "at once", "identical answers", "mean common prefix, tokens"]
-    return Table("Agreement with the first engine's greedy answers", header, body)
+    return Table("Agreement with the greedy answers of another engine with the same weights", header, body)
 
 
 def track_title(record: Mapping[str, Any], track: str) -> str:
@@ -177,7 +179,7 @@ def track_title(record: Mapping[str, Any], track: str) -> str:
 
 
 def weight_bytes(record: Mapping[str, Any]) -> int:
-    """Returns the bytes of a record's model."""
+    """Returns the bytes of the weights that every step reads: all but an input embedding of its own."""
     model = record["model"]
     return (model["layer_parameters"] + model["output_parameters"]) * model["weight_bytes"]
 

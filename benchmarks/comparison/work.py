@@ -37,6 +37,7 @@ def engine_setup(plan: ComparisonPlan, choice: EngineChoice, source: str, reques
         max_model_len=longest,
         max_concurrency=max(plan.concurrencies),
         adapters={} if choice.merged else adapters,
+        lora_rank=plan.lora_rank,
         options=choice.options,
     )
 

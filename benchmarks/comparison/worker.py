@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -32,9 +33,10 @@ class EngineWorker:
 
     def __init__(self, choice: EngineChoice, setup: EngineSetup, log_file: Path) -> None:
         self._choice, self._setup, self._log_file = choice, setup, log_file
+        self._ended = False
         cores = str(len(os.sched_getaffinity(0)))
         # The same number of threads for every engine; libraries read it when they are imported.
-        with mock.patch.dict(os.environ, {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", cores)}):
+        with mock.patch.dict(os.environ, {"OMP_NUM_THREADS": cores}):
             self._pool = ProcessPoolExecutor(
                 max_workers=1,
                 mp_context=multiprocessing.get_context("spawn"),
@@ -63,6 +65,14 @@ class EngineWorker:
         """
         return self._call(worker_process.run, requests, concurrency, token_times)
 
+    def forget(self) -> None:
+        """Makes the engine forget earlier shapes; see `Engine.forget`.
+
+        Raises:
+            EngineFailureError: it could not.
+        """
+        self._call(worker_process.forget)
+
     def facts(self) -> dict[str, float | int | str]:
         """Returns what the engine knows of itself."""
         return self._call(worker_process.facts)
@@ -84,16 +94,25 @@ class EngineWorker:
         return " / ".join(line.strip() for line in lines[-_LOG_LINES:]) or "nothing"
 
     def close(self) -> None:
-        """Ends the engine, and its process and whatever it started, whether they want to or not."""
-        with suppress(EngineFailureError):
-            self._call(worker_process.close)
+        """Ends the engine, and its process and whatever it started, whether they want to or not; once."""
+        if self._ended:
+            return
+        try:
+            with suppress(EngineFailureError):
+                self._call(worker_process.close)
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        if self._ended:
+            return
+        self._ended = True
         self._kill()
         self._pool.shutdown(cancel_futures=True)
 
     def _kill(self) -> None:
-        for process in process_tree(self.pid):
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
 
     def __enter__(self) -> Self:
         return self
@@ -101,7 +120,8 @@ class EngineWorker:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.close()
+        # After an error or Ctrl-C nobody waits for the run in progress.
+        self.close() if kind is None else self._end()
 
 
 def process_tree(pid: int) -> list[psutil.Process]:

@@ -15,6 +15,7 @@ from tqdm import tqdm
 from benchmarks.comparison.catalog import EngineChoice
 from benchmarks.comparison.engines.interface import Completion, Engine, EngineSetup, InferenceRequest
 from benchmarks.comparison.engines.vllm_log import LOG_VARIABLE
+from inference.cpu_allocator import keep_freed_memory
 
 # Linux's prctl: the signal that this process gets when its parent ends.
 _PR_SET_PDEATHSIG = 1
@@ -44,9 +45,13 @@ class EngineRun:
 
 
 def prepare(log_file: str) -> None:
-    """Prepares a fresh process: its output goes to the log, Ctrl-C is its parent's, and it ends with its parent."""
+    """Prepares a fresh process: its output goes to the log, and it ends with its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    # A group of processes of its own, which can be ended together, whatever the engine has started.
+    os.setsid()
+    # On a CPU this alone gives vLLM a tenth more tokens per second, so every engine gets it.
+    keep_freed_memory()
     os.environ[LOG_VARIABLE] = log_file
     # vLLM's log tells how long loading and compiling took.
     os.environ["VLLM_LOGGING_LEVEL"] = "INFO"
@@ -79,6 +84,11 @@ def run(requests: Sequence[InferenceRequest], concurrency: int, token_times: boo
         return EngineRun(time.perf_counter() - begin, completions)
 
     return _or_failure(generate)
+
+
+def forget() -> Failure | None:
+    """Makes the engine forget earlier shapes."""
+    return _or_failure(lambda: _loaded().forget())
 
 
 def facts() -> dict[str, float | int | str] | Failure:

@@ -56,6 +56,7 @@ class EngineSetup:
         max_model_len: longest prompt and answer together that will be asked, in tokens.
         max_concurrency: most requests that will be asked at once.
         adapters: folder of each LoRA adapter by its name.
+        lora_rank: their rank, which the engine makes room for.
         options: settings of this kind of engine.
     """
 
@@ -64,12 +65,8 @@ class EngineSetup:
     max_model_len: int
     max_concurrency: int
     adapters: dict[str, str] = field(default_factory=dict)
+    lora_rank: int = 16
     options: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def max_kv_tokens(self) -> int:
-        """Tokens whose keys and values are kept at most, if every request is as long as it may be."""
-        return self.max_concurrency * self.max_model_len
 
 
 class Engine(Protocol):
@@ -83,6 +80,10 @@ class Engine(Protocol):
             concurrency: most requests under way at once, at least 1.
             token_times: whether the time of every token is taken, which slows some engines.
         """
+        ...
+
+    def forget(self) -> None:
+        """Hands back spare memory and forgets peaks, batch limits and the like of earlier shapes; not timed."""
         ...
 
     def facts(self) -> dict[str, float | int | str]:

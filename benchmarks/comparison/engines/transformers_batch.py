@@ -83,6 +83,11 @@ class TransformersBatch:
         device = self._model.model.device
         return input_ids.to(device), attention_mask.to(device)
 
+    def forget(self) -> None:
+        """See `Engine.forget`."""
+        self._largest_batch = None
+        self._model.forget()
+
     def facts(self) -> dict[str, float | int | str]:
         """See `Engine.facts`."""
         lowered = {} if self._largest_batch is None else {"batch_lowered_to": self._largest_batch}

@@ -25,7 +25,7 @@ PAGE_TOKENS = 32
 MOST_BATCH_TOKENS = 16_384
 LONGEST_WAIT_S = 1.0
 
-Shape = tuple[int, int, bool]
+Shape = tuple[int, int, int, bool]
 
 
 class TransformersContinuous:
@@ -41,7 +41,8 @@ class TransformersContinuous:
     def generate(self, requests: Sequence[InferenceRequest], concurrency: int, token_times: bool) -> list[Completion]:
         """See `Engine.generate`."""
         longest = max(request.max_tokens for request in requests)
-        self._use_manager((concurrency, longest, requests[0].ignore_eos), requests)
+        longest_prompt = max(len(request.prompt_token_ids) for request in requests)
+        self._use_manager((concurrency, longest_prompt, longest, requests[0].ignore_eos), requests)
         start = time.perf_counter()
         waiting = deque(enumerate(requests))
         rows: dict[str, int] = {}
@@ -84,14 +85,14 @@ class TransformersContinuous:
         if shape == self._shape:
             return
         self._stop_manager()
-        concurrency, longest, ignore_eos = shape
-        prompts = [len(request.prompt_token_ids) for request in requests]
+        concurrency, longest_prompt, longest, ignore_eos = shape
+        prompt_tokens = sum(len(request.prompt_token_ids) for request in requests)
         start = time.perf_counter()
         self._manager = self._model.model.init_continuous_batching(
             generation_config=self._model.generation_config(ignore_eos, longest),
-            continuous_batching_config=self._configuration(concurrency, max(prompts) + longest, sum(prompts)),
+            continuous_batching_config=self._configuration(concurrency, longest_prompt + longest, prompt_tokens),
             workload_hints=WorkloadHints(
-                max_prompt_length=max(prompts), max_generated_length=longest, num_requests=concurrency
+                max_prompt_length=longest_prompt, max_generated_length=longest, num_requests=concurrency
             ),
         )
         self._manager.warmup()
@@ -116,9 +117,14 @@ class TransformersContinuous:
         if self._manager is not None:
             self._manager.stop(block=True, timeout=30)
             self._manager.destroy()
-            self._manager = None
+            self._manager = self._shape = None
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
+
+    def forget(self) -> None:
+        """See `Engine.forget`."""
+        self._stop_manager()
+        self._model.forget()
 
     def facts(self) -> dict[str, float | int | str]:
         """See `Engine.facts`."""

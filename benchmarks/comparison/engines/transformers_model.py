@@ -1,5 +1,6 @@
 """A Transformers model, and the settings under which it decodes greedily and nothing else."""
 
+import gc
 import time
 from typing import Any
 
@@ -36,7 +37,7 @@ class TransformersModel:
         self.pad_token_id: int = self.eos_token_ids[0] if pad is None else pad
 
     def generation_config(self, ignore_eos: bool, max_tokens: int, **options: Any) -> GenerationConfig:
-        """Returns a configuration that leaves no field to the model's own, which Transformers fills in otherwise."""
+        """Returns a greedy configuration; what it left open, Transformers would fill in from the model's own."""
         return GenerationConfig(
             do_sample=False,
             temperature=1.0,
@@ -57,6 +58,13 @@ class TransformersModel:
                 if token in self.eos_token_ids:
                     return place + 1
         return len(token_ids)
+
+    def forget(self) -> None:
+        """Gives the GPU's spare memory back and begins torch's account of its peaks anew."""
+        gc.collect()
+        if device_kind() == "cuda":
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats()
 
     def facts(self) -> dict[str, float | int | str]:
         """Returns what loading took, and torch's own account of the GPU's memory."""

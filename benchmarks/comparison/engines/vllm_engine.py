@@ -32,7 +32,7 @@ class VLLMEngine:
         self._temperature: float = options.pop("temperature", 0)
         options["kv_cache_memory_bytes"] = int(kv_cache_bytes(setup) * options.pop("kv_share", 1))
         if setup.adapters:
-            options |= {"enable_lora": True, "max_adapters": len(setup.adapters)}
+            options |= {"enable_lora": True, "max_adapters": len(setup.adapters), "max_lora_rank": setup.lora_rank}
         self._wrapper = VLLMInferenceWithLoRA(
             setup.model, dtype=setup.dtype, max_model_len=setup.max_model_len, **options
         )
@@ -84,6 +84,9 @@ class VLLMEngine:
             detokenize=False,
             output_kind=RequestOutputKind.DELTA if token_times else RequestOutputKind.FINAL_ONLY,
         )
+
+    def forget(self) -> None:
+        """See `Engine.forget`; vLLM's memory is the same whatever it is asked."""
 
     def facts(self) -> dict[str, float | int | str]:
         """See `Engine.facts`."""

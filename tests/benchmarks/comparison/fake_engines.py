@@ -23,6 +23,9 @@ class EchoEngine:
             for request in requests
         ]
 
+    def forget(self) -> None:
+        pass
+
     def facts(self) -> dict[str, float | int | str]:
         return {"threads": os.environ["OMP_NUM_THREADS"], "variable": os.environ.get("FAKE_VARIABLE", "")}
 

@@ -99,3 +99,8 @@ def test_resuming_needs_the_same_plan(
     assert main(["compare", "--record", str(file), "--resume"]) == 2
     assert "is of another plan" in capsys.readouterr().err
     assert json.loads(file.read_text()) == record
+
+
+def test_a_model_that_does_not_exist_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", "--model", "no-such-model", "--record", str(tmp_path / "mine.json")]) == 2
+    assert "python -m benchmarks compare: There is no base model 'no-such-model'" in capsys.readouterr().err

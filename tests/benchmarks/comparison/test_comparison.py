@@ -38,6 +38,9 @@ class FakeWorker:
         times = (0.1, 0.2, 0.3) if token_times else None
         return EngineRun(float(self._count), [Completion((1, 2, 3), 0.3, times)] * len(requests))
 
+    def forget(self) -> None:
+        self._calls.append((f"{self._name} forgets", False))
+
     def facts(self) -> dict[str, Any]:
         return {"runs": self._count}
 
@@ -47,6 +50,9 @@ class FakeMemory:
 
     def peak(self) -> MemoryPeak:
         return MemoryPeak(lambda: 5, 1.0)
+
+    def as_record(self, peak_bytes: int) -> dict[str, Any]:
+        return {"method": self.method, "peak_bytes": peak_bytes}
 
 
 def measured(fails_at: int = 99) -> tuple[list[dict[str, Any]], list[tuple[str, bool]], list[str]]:
@@ -58,14 +64,16 @@ def measured(fails_at: int = 99) -> tuple[list[dict[str, Any]], list[tuple[str, 
     }
     measurement = CellMeasurement(Cell("fixed", 2), REQUESTS, engines, reported.append)
     measurement.run(repeats=3)
-    return measurement.rows(WORK, RATES, "a"), calls, reported
+    return measurement.rows(WORK, RATES, lambda name: None if name == "a" else "a"), calls, reported
 
 
 def test_repeats_alternate_between_warm_up_and_the_run_with_times() -> None:
     rows, calls, reported = measured()
     names = [name for name, _ in calls]
+    assert names[:2] == ["a forgets", "b forgets"]
+    names = names[2:]
     assert names == ["a", "b", *"ab", *"ba", *"ab", "a", "b"]
-    assert [times for _, times in calls] == [False] * 8 + [True] * 2
+    assert [times for _, times in calls] == [False] * 10 + [True] * 2
     assert reported == names
     for row in rows:
         assert row["status"] == "ok"
@@ -101,7 +109,8 @@ class Said:
     def says(self, text: str) -> None:
         self.texts.append(text)
 
-    def ran(self) -> None:
+    def ran(self, text: str) -> None:
+        self.texts.append(text)
         self.runs += 1
         if self.runs >= self._interrupt_after:
             raise KeyboardInterrupt
@@ -110,7 +119,7 @@ class Said:
 @pytest.fixture
 def fakes(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, engine in FAKES.items():
-        monkeypatch.setitem(catalog.ENGINES, name, EngineChoice(name, "none", f"fake_engines:{engine}"))
+        monkeypatch.setitem(catalog.ENGINES, name, EngineChoice(name, f"fake_engines:{engine}"))
     monkeypatch.setattr(comparison, "device_rates", lambda dtype: RATES)
 
 
@@ -142,9 +151,9 @@ def test_an_interrupted_comparison_goes_on_where_it_was(plan: ComparisonPlan, tm
     file = tmp_path / "record.json"
     assert [row["concurrency"] for row in load_record(file)["rows"]] == [1]
     said = Said()
-    Comparison(plan, ComparisonRecord.resume(file, plan), tmp_path, said).run()
+    Comparison(plan, ComparisonRecord.resume(file, plan, HOST), tmp_path, said).run()
     assert [row["concurrency"] for row in load_record(file)["rows"]] == [1, 4]
     assert said.runs == 4
     again = Said()
-    Comparison(plan, ComparisonRecord.resume(file, plan), tmp_path, again).run()
+    Comparison(plan, ComparisonRecord.resume(file, plan, HOST), tmp_path, again).run()
     assert (again.runs, again.texts) == (0, [])

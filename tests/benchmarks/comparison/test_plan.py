@@ -41,6 +41,7 @@ def test_tracks_that_end_by_themselves_have_a_queue(cell: Cell, expected: int) -
         ({"tracks": ()}, r"--tracks must be at least one, got \(\)"),
         ({"concurrencies": (4, 0)}, "--concurrency must be at least 1, got 0"),
         ({"concurrencies": (4, 4)}, "--concurrency must be all different, got '4, 4'"),
+        ({"tracks": ("chat",), "concurrencies": (257,)}, "at most the 256 prompts of the chat track, got 257"),
         ({"engines": ("vllm", "tgi")}, r"--engines must be some of transformers-loop, .*; got 'tgi'"),
     ],
 )
@@ -57,8 +58,19 @@ def test_every_preset_is_a_plan(make: Any, name: str, device: str, model: str | 
     plan = make(name, device, model)
     assert set(plan.tracks) <= set(TRACKS)
     assert plan.dtype == ("float32" if device == "cpu" else "bfloat16")
-    first = plan.choices()[plan.engines[0]]
-    assert all(takes_part(first, cell) or plan.engines[0] == "transformers-loop" for cell in plan.cells())
+    for engine in plan.engines:
+        reference = plan.reference_for(engine)
+        assert reference is None or all(takes_part(plan.choices()[reference], cell) for cell in plan.cells())
+
+
+def test_answers_are_compared_where_the_weights_are_the_same() -> None:
+    plan = preset("full", "cpu", None)
+    assert [plan.reference_for(name) for name in plan.engines] == [
+        "transformers-batch", None, "transformers-batch", "transformers-batch", "transformers-batch"
+    ]  # fmt: skip
+    lora = lora_preset("full", "cpu", None)
+    found = {name: lora.reference_for(name) for name in lora.engines}
+    assert found == {"vllm": None, "vllm-lora": None, "vllm-lora-4": None, "vllm-merged": "vllm-lora"}
 
 
 def test_one_by_one_is_measured_once() -> None:

@@ -70,12 +70,15 @@ def test_a_record_grows_cell_by_cell(tmp_path: Path, plan: ComparisonPlan, recor
     assert not growing.has(Cell("fixed", 1))
     growing.add_rows(record["rows"][:2])
     assert growing.has(Cell("fixed", 1))
-    resumed = ComparisonRecord.resume(file, plan)
+    resumed = ComparisonRecord.resume(file, plan, HOST)
+    assert resumed.rates() == DeviceRates("CPU", 1.0, 1.0)
     assert resumed.content == growing.content
     assert resumed.has(Cell("fixed", 1))
     assert not resumed.has(Cell("fixed", 4))
     with pytest.raises(ValueError, match=r"record\.json is of another plan: .* Give its options again."):
-        ComparisonRecord.resume(file, plan.replaced(repeats=9))
+        ComparisonRecord.resume(file, plan.replaced(repeats=9), HOST)
+    with pytest.raises(ValueError, match=r"record.json is of other host: .* Begin a new record."):
+        ComparisonRecord.resume(file, plan, HOST | {"cores": 3})
 
 
 def test_a_row_that_does_not_fit_is_not_written(tmp_path: Path, plan: ComparisonPlan, record: dict[str, Any]) -> None:

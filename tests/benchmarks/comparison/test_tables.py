@@ -26,6 +26,19 @@ def test_figures_are_medians_of_the_raw_samples(record: dict[str, Any]) -> None:
     assert batch.identical is None
 
 
+def test_an_engine_that_skips_work_has_no_limit(record: dict[str, Any]) -> None:
+    record["rows"][3]["engine"] = record["rows"][1]["engine"] = "vllm-prefix-caching"
+    del record["rows"][3]["memory"]
+    assert summaries(record)[3].efficiency is None
+    tables = {table.title: table for table in all_tables(record)}
+    assert tables["Share of the physical limit of bytes and operations"].rows == [
+        ["Transformers, batched", "50%", "50%"],
+        ["vLLM, prefix caching", "–", "–"],
+    ]
+    memory = next(table for title, table in tables.items() if title.startswith("Memory"))
+    assert memory.rows[1][3] == "–"
+
+
 def test_tables_show_them(record: dict[str, Any]) -> None:
     tables = {table.title: table for table in all_tables(record)}
     title = "Output tokens per second, medians of 2 runs; 8 tokens in, 4 out, end token ignored"

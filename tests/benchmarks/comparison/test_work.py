@@ -84,7 +84,7 @@ def test_engines_get_room_for_the_longest_request(bundled: str, plan: Comparison
     requests = all_requests(plan, bundled)
     setup = engine_setup(plan, ENGINES["vllm"], bundled, requests)
     longest = max(len(one.prompt_token_ids) for one in requests[Cell("chat", 4)]) + plan.max_tokens
-    assert (setup.max_model_len, setup.max_concurrency, setup.max_kv_tokens) == (longest, 4, 4 * longest)
+    assert (setup.max_model_len, setup.max_concurrency, setup.lora_rank) == (longest, 4, plan.lora_rank)
     assert (setup.model, setup.dtype, setup.adapters) == (bundled, "float32", {})
 
 

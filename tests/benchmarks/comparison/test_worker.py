@@ -17,7 +17,7 @@ REQUESTS = [InferenceRequest((7, 8), 3, ignore_eos=True), InferenceRequest((9,),
 
 
 def worker(name: str, folder: Path, environment: dict[str, str] | None = None) -> EngineWorker:
-    choice = EngineChoice(name, "none", f"fake_engines:{name}", environment=environment or {})
+    choice = EngineChoice(name, f"fake_engines:{name}", environment=environment or {})
     return EngineWorker(choice, SETUP, folder / "log")
 
 
@@ -29,8 +29,9 @@ def test_an_engine_answers_from_a_process_of_its_own(tmp_path: Path) -> None:
         assert [completion.token_ids for completion in run.completions] == [(7, 7, 7), (9, 9)]
         assert run.completions[0].token_times_s is None
         assert engine.run(REQUESTS, 2, token_times=True).completions[1].token_times_s == (0.1, 0.2)
-        threads = os.environ.get("OMP_NUM_THREADS", str(len(os.sched_getaffinity(0))))
+        threads = str(len(os.sched_getaffinity(0)))
         assert engine.facts() == {"threads": threads, "variable": "set"}
+        engine.forget()
     assert "FAKE_VARIABLE" not in os.environ
     assert process_tree(engine.pid) == []
     assert "echo is ready" in (tmp_path / "log").read_text()
