@@ -23,7 +23,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 README = ROOT / "README.md"
 PACKAGE_README = ROOT / "benchmarks" / "README.md"
 # The comparisons that the project's own README shows; all are in benchmarks/README.md.
-IN_README = ("compare_h100", "compare_cpu", "lora_h100")
+IN_README = ("compare_h100", "compare_cpu", "compare_cpu_float16")
 BEGIN, END = "<!-- figures: python -m benchmarks report --write -->", "<!-- end of figures -->"
 
 

@@ -1,0 +1,85 @@
+"""The check against vLLM's own tools, without an engine: what they are told, and what is made of their answers."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks import vllm_bench
+from benchmarks.__main__ import main
+from benchmarks.comparison.models import model_source
+from inference.base_model import load_config, resolve_base_model
+from inference.base_shapes import base_shapes
+
+OPTIONS = ["--batch", "4", "--prompt-tokens", "16", "--output-tokens", "16", "--iterations", "2"]
+
+
+@pytest.fixture
+def commands(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """Commands that were given to vLLM's tools, which answer at once."""
+    seen: list[list[str]] = []
+
+    def answer(command: list[str], **options: Any) -> None:
+        seen.append(command)
+        assert options["env"]["VLLM_ENABLE_V1_MULTIPROCESSING"] == "0"
+        result = {"latencies": [2.0, 2.2]} if command[4] == "latency" else {"elapsed_time": 2.5}
+        Path(command[command.index("--output-json") + 1]).write_text(json.dumps(result))
+
+    monkeypatch.setattr(subprocess, "run", answer)
+    monkeypatch.setattr(vllm_bench, "_ours", lambda options, source: [2.0, 2.2])
+    return seen
+
+
+def value(command: list[str], flag: str) -> str:
+    return command[command.index(flag) + 1]
+
+
+def test_both_tools_get_the_engines_settings(commands: list[list[str]], tmp_path: Path) -> None:
+    assert main(["vllm-bench", *OPTIONS, "--record", str(tmp_path / "bench.json")]) == 0
+    assert [command[4] for command in commands] == ["latency", "throughput"]
+    source = model_source("bundled")
+    length = 16 + 16 + vllm_bench.SPARE_TOKENS
+    per_token = base_shapes(load_config(resolve_base_model(source))).kv_bytes_per_token("float32")
+    for command in commands:
+        assert value(command, "--model") == source
+        assert value(command, "--dtype") == "float32"
+        assert (value(command, "--input-len"), value(command, "--output-len")) == ("16", "16")
+        assert value(command, "--max-model-len") == str(length)
+        assert value(command, "--kv-cache-memory-bytes") == str(4 * (length + 32) * per_token)
+        assert value(command, "--block-size") == "32"
+        assert {"--enforce-eager", "--disable-detokenize"} <= set(command)
+    assert value(commands[0], "--batch-size") == value(commands[1], "--num-prompts") == "4"
+
+
+@pytest.mark.usefixtures("commands")
+def test_medians_and_ratios_are_printed_and_samples_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["vllm-bench", *OPTIONS, "--record", str(tmp_path / "bench.json")]) == 0
+    printed = capsys.readouterr().out
+    assert "this project / vllm bench latency: 1.000" in printed
+    assert "this project / vllm bench throughput: 0.840" in printed
+    record = json.loads((tmp_path / "bench.json").read_text())
+    assert record["seconds"] == {
+        "this project": [2.0, 2.2],
+        "vllm bench latency": [2.0, 2.2],
+        "vllm bench throughput": [2.5],
+        "again": [2.0, 2.2],
+    }
+    assert record["command"].startswith("python -m benchmarks vllm-bench --model bundled --dtype float32 --batch 4")
+
+
+def test_a_tool_that_fails_is_named(
+    commands: list[list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(command: list[str], **options: Any) -> None:
+        raise subprocess.CalledProcessError(1, command, stderr="no such flag")
+
+    monkeypatch.setattr(subprocess, "run", fail)
+    assert main(["vllm-bench", *OPTIONS]) == 1
+    assert "vllm bench latency failed: no such flag" in capsys.readouterr().err
+
+
+def test_a_value_out_of_range_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["vllm-bench", "--batch", "0"]) == 2
+    assert "--batch must be at least 1, got 0" in capsys.readouterr().err
