@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
             seconds[name] = samples
             print(f"{name:24} {median(samples):8.3f} s  ({', '.join(f'{one:.3f}' for one in samples)})", flush=True)
     except subprocess.CalledProcessError as error:
-        print(f"vllm bench {error.cmd[4]} failed: {error.stderr[-400:]}", file=sys.stderr)
+        print(f"vllm bench {error.cmd[3]} failed: {error.stderr[-400:]}", file=sys.stderr)
         return 1
     ours = median(seconds[OURS] + seconds[OURS_AGAIN])
     for name in (LATENCY, THROUGHPUT):
@@ -116,7 +116,7 @@ def _tool(arguments: list[Any], options: argparse.Namespace, source: str) -> dic
         result = Path(folder, "result.json")
         lengths = ["--input-len", options.prompt_tokens, "--output-len", options.output_tokens]
         words = [*arguments, *lengths, "--disable-detokenize", "--output-json", result, *_engine_flags(options, source)]
-        command = [sys.executable, "-m", "vllm.entrypoints.cli.main", "bench", *map(str, words)]
+        command = [sys.executable, "-m", "benchmarks.vllm_bench_tool", *map(str, words)]
         subprocess.run(command, check=True, capture_output=True, text=True, env=_environment())  # noqa: S603 (vLLM itself)
         return json.loads(result.read_text(encoding="utf-8"))
 

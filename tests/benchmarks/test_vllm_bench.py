@@ -24,7 +24,7 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     def answer(command: list[str], **options: Any) -> None:
         seen.append(command)
         assert options["env"]["VLLM_ENABLE_V1_MULTIPROCESSING"] == "0"
-        result = {"latencies": [2.0, 2.2]} if command[4] == "latency" else {"elapsed_time": 2.5}
+        result = {"latencies": [2.0, 2.2]} if command[3] == "latency" else {"elapsed_time": 2.5}
         Path(command[command.index("--output-json") + 1]).write_text(json.dumps(result))
 
     monkeypatch.setattr(subprocess, "run", answer)
@@ -38,7 +38,7 @@ def value(command: list[str], flag: str) -> str:
 
 def test_both_tools_get_the_engines_settings(commands: list[list[str]], tmp_path: Path) -> None:
     assert main(["vllm-bench", *OPTIONS, "--record", str(tmp_path / "bench.json")]) == 0
-    assert [command[4] for command in commands] == ["latency", "throughput"]
+    assert [command[3] for command in commands] == ["latency", "throughput"]
     source = model_source("bundled")
     length = 16 + 16 + vllm_bench.SPARE_TOKENS
     per_token = base_shapes(load_config(resolve_base_model(source))).kv_bytes_per_token("float32")

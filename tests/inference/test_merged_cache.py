@@ -16,7 +16,9 @@ def test_the_folder_is_named_by_both_contents(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(merged_cache, "merge_lora_to_base_model", lambda base, adapter, target: str(target))
     one = write_adapter(tmp_path / "mine")
     other = write_adapter(tmp_path / "theirs" / "mine", config={"lora_alpha": 3})
-    folders = [merged_cache.merge_into_cache(base, path) for base in ("owner/base", "owner/new") for path in (one, other)]
+    folders = [
+        merged_cache.merge_into_cache(base, path) for base in ("owner/base", "owner/new") for path in (one, other)
+    ]
     names = [Path(folder).name for folder in folders]
     assert len(set(names)) == 4
     assert all(Path(folder).is_relative_to(tmp_path) for folder in folders)
