@@ -6,7 +6,8 @@ import shlex
 import signal
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,18 +62,26 @@ def run(options: argparse.Namespace, presets: Presets = preset) -> int:
     plan = _plan(options, presets(options.preset, device_kind(), options.model))
     file = options.record or Path(f"{options.command}.json")
     record = _record(options, plan, file)
-    # A request to end, as of `timeout`, ends the engines too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     logs = options.logs or Path(tempfile.mkdtemp(prefix="benchmark-"))
     logs.mkdir(parents=True, exist_ok=True)
     try:
-        with TerminalProgress() as progress:
+        with _ends_on_request(), TerminalProgress() as progress:
             Comparison(plan, record, logs, progress).run()
     except KeyboardInterrupt:
         print(f"Interrupted; what is finished is in {file}. Go on with --resume.", file=sys.stderr)
         return INTERRUPTED
     _show(record.content, file)
     return 0 if all(row["status"] == "ok" for row in record.content["rows"]) else 1
+
+
+@contextmanager
+def _ends_on_request() -> Iterator[None]:
+    """A context in which a request to end, as of `timeout`, ends the engines too."""
+    handler = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, handler)
 
 
 def _record(options: argparse.Namespace, plan: ComparisonPlan, file: Path) -> "ComparisonRecord":

@@ -1,6 +1,7 @@
 """The command line: what is refused before work starts, and what is left of a run that is broken off."""
 
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ def test_ctrl_c_keeps_what_is_finished(
 
     monkeypatch.setattr(Comparison, "run", interrupted)
     assert main(["compare", "--record", str(tmp_path / "mine.json")]) == 130
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     assert f"Interrupted; what is finished is in {tmp_path / 'mine.json'}" in capsys.readouterr().err
 
 
