@@ -102,6 +102,9 @@ _SETTINGS_ENGINES = {
     ),
     "vllm-small-steps": vllm_choice("vLLM, 2,048 tokens a step", max_num_batched_tokens=2048),
     "vllm-large-steps": vllm_choice("vLLM, 32,768 tokens a step", max_num_batched_tokens=32_768),
+    "vllm-one-split": vllm_choice(
+        "vLLM, attention without split", attention_config={"flash_attn_max_num_splits_for_cuda_graph": 1}
+    ),
     "vllm-ngram": vllm_choice("vLLM, prompt look-up", speculative_config=_ngram("ngram")),
     "vllm-ngram-gpu": vllm_choice("vLLM, prompt look-up on the GPU", speculative_config=_ngram("ngram_gpu")),
     "vllm-prefix-ngram": vllm_choice(

@@ -24,7 +24,7 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     def answer(command: list[str], **options: Any) -> None:
         seen.append(command)
         assert options["env"]["VLLM_ENABLE_V1_MULTIPROCESSING"] == "0"
-        result = {"latencies": [2.0, 2.2]} if command[3] == "latency" else {"elapsed_time": 2.5}
+        result = {"latencies": [2.0, 2.2]} if command[3] == "latency" else {"elapsed_time": 5.0}
         Path(command[command.index("--output-json") + 1]).write_text(json.dumps(result))
 
     monkeypatch.setattr(subprocess, "run", answer)
@@ -45,20 +45,23 @@ def test_both_tools_get_the_engines_settings(commands: list[list[str]], tmp_path
     for command in commands:
         assert value(command, "--model") == source
         assert value(command, "--dtype") == "float32"
-        assert (value(command, "--input-len"), value(command, "--output-len")) == ("16", "16")
         assert value(command, "--max-model-len") == str(length)
         assert value(command, "--kv-cache-memory-bytes") == str(4 * (length + 32) * per_token)
         assert value(command, "--block-size") == "32"
         assert {"--enforce-eager", "--disable-detokenize"} <= set(command)
-    assert value(commands[0], "--batch-size") == value(commands[1], "--num-prompts") == "4"
+    latency, throughput = commands
+    assert (value(latency, "--input-len"), value(latency, "--output-len")) == ("16", "16")
+    assert (value(throughput, "--random-input-len"), value(throughput, "--random-output-len")) == ("16", "16")
+    assert value(latency, "--batch-size") == value(throughput, "--max-num-seqs") == "4"
+    assert (value(latency, "--num-iters"), value(throughput, "--num-prompts")) == ("2", "8")
 
 
 @pytest.mark.usefixtures("commands")
 def test_medians_and_ratios_are_printed_and_samples_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["vllm-bench", *OPTIONS, "--record", str(tmp_path / "bench.json")]) == 0
     printed = capsys.readouterr().out
-    assert "this project / vllm bench latency: 1.000" in printed
-    assert "this project / vllm bench throughput: 0.840" in printed
+    assert "this project / vllm bench latency, medians: 1.000" in printed
+    assert "this project / vllm bench throughput, means: 0.840" in printed
     record = json.loads((tmp_path / "bench.json").read_text())
     assert record["seconds"] == {
         "this project": [2.0, 2.2],
@@ -69,15 +72,18 @@ def test_medians_and_ratios_are_printed_and_samples_kept(tmp_path: Path, capsys:
     assert record["command"].startswith("python -m benchmarks vllm-bench --model bundled --dtype float32 --batch 4")
 
 
-def test_a_tool_that_fails_is_named(
-    commands: list[list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_tool_that_fails_is_named_and_what_was_measured_kept(
+    commands: list[list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     def fail(command: list[str], **options: Any) -> None:
         raise subprocess.CalledProcessError(1, command, stderr="no such flag")
 
     monkeypatch.setattr(subprocess, "run", fail)
-    assert main(["vllm-bench", *OPTIONS]) == 1
-    assert "vllm bench latency failed: no such flag" in capsys.readouterr().err
+    assert main(["vllm-bench", *OPTIONS, "--record", str(tmp_path / "bench.json")]) == 1
+    error = "vllm bench latency failed: no such flag"
+    assert error in capsys.readouterr().err
+    record = json.loads((tmp_path / "bench.json").read_text())
+    assert (record["seconds"], record["error"]) == ({"this project": [2.0, 2.2]}, error)
 
 
 def test_a_value_out_of_range_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
