@@ -4,32 +4,32 @@
 anything else.
 """
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from tabulate import tabulate
 
-from benchmarks.comparison.record import SCHEMA_VERSION
-from benchmarks.comparison.summary import summaries
-from benchmarks.comparison.tables import against, as_markdown, heading, throughput
+from benchmarks import comparison_page
+from benchmarks.comparison.tables import heading, speeds
 from benchmarks.kv_cache_effect import render as render_kv_cache_effect
 from benchmarks.side_by_side import medians
+from benchmarks.stored_results import RESULTS, load
 from inference.json_file import write_text
 
-ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "benchmarks" / "results"
-README = ROOT / "README.md"
-PACKAGE_README = ROOT / "benchmarks" / "README.md"
+README = RESULTS.parent.parent / "README.md"
+PACKAGE_README = RESULTS.parent / "README.md"
 # The comparisons that the project's own README shows; all are in benchmarks/README.md.
-IN_README = ("compare_h100", "compare_cpu", "compare_cpu_float16")
+IN_README = (
+    "compare_h100",
+    "compare_cpu",
+    "compare_cpu_float16",
+    "sql_h100_large",
+    "sql_cpu",
+    "lora_h100",
+    "lora_cpu",
+)
 BEGIN, END = "<!-- figures: python -m benchmarks report --write -->", "<!-- end of figures -->"
-
-
-def load(name: str) -> dict[str, Any]:
-    """Returns a record of `benchmarks/results`."""
-    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -166,37 +166,16 @@ def render() -> str:
     return "\n\n".join(parts)
 
 
-def render_comparisons() -> str:
-    """Returns all tables of all comparisons, with links to their plots."""
-    parts = []
-    for file in comparison_records():
-        record = load(file.stem)
-        plots = sorted(plot.name for plot in RESULTS.glob(f"{file.stem}-*.svg"))
-        pictures = " ".join(f"![{name.removesuffix('.svg')}](results/{name})" for name in plots)
-        parts += [f"### `{record['command']}`", f"[{file.name}](results/{file.name})", as_markdown(record).rstrip()]
-        parts += [pictures] if pictures else []
-    return "\n\n".join(parts)
-
-
-def comparison_records() -> list[Path]:
-    """Returns the comparisons among the records."""
-    return [file for file in sorted(RESULTS.glob("*.json")) if load(file.stem).get("schema_version") == SCHEMA_VERSION]
-
-
 def comparisons() -> list[str]:
     """Returns the speeds of the comparisons that the project's README shows."""
     parts = []
     for name in IN_README:
         record = load(name)
-        rows = summaries(record)
-        parts.append(f"**{heading(record)}** `{record['command']}`")
-        for track in record["plan"]["tracks"]:
-            of_track = [row for row in rows if row.track == track]
-            parts += [make(record, track, of_track).as_markdown() for make in (throughput, against)]
+        parts += [f"**{heading(record)}** `{record['command']}`", *speeds(record)]
     return parts
 
 
-FIGURES = {README: render, PACKAGE_README: render_comparisons}
+FIGURES = {README: render, PACKAGE_README: comparison_page.render}
 
 
 def with_figures(text: str, figures: str) -> str:

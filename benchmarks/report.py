@@ -28,7 +28,8 @@ def run(options: argparse.Namespace) -> int:
     from benchmarks.comparison.plots import write_plots
     from benchmarks.comparison.record import load_record
     from benchmarks.comparison.tables import as_markdown, print_tables
-    from benchmarks.readme_figures import comparison_records, write_figures
+    from benchmarks.readme_figures import write_figures
+    from benchmarks.stored_results import comparison_records
 
     for file in options.records or comparison_records():
         record = load_record(file)

@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any
@@ -22,7 +22,7 @@ from benchmarks.comparison.engines.interface import EngineSetup
 from benchmarks.comparison.models import MODELS, model_source
 from benchmarks.comparison.record import versions
 from benchmarks.comparison.tracks import FIXED, make_requests
-from benchmarks.comparison.worker import EngineWorker
+from benchmarks.comparison.worker import EngineFailureError, EngineWorker
 from benchmarks.side_by_side import host
 from inference.json_file import write_json_object
 from inference.memory import BLOCK_TOKENS
@@ -55,18 +55,28 @@ def run(options: argparse.Namespace) -> int:
         if getattr(options, name) < 1:
             raise ValueError(f"--{name.replace('_', '-')} must be at least 1, got {getattr(options, name)}")
     seconds: dict[str, list[float]] = {}
-    error = _collect(options, seconds)
-    if options.record and seconds:
-        facts = {key: value for key, value in vars(options).items() if key not in ("record", "command")}
-        content = {"command": _command(facts), "host": host(), "versions": versions(), **facts, "seconds": seconds}
-        write_json_object(options.record, content | ({"error": error} if error else {}))
+    error: str | None = "broken off"
+    try:
+        error = _collect(options, seconds)
+    finally:
+        if options.record and seconds:
+            _write(options, seconds, error)
     if error:
         print(error, file=sys.stderr)
         return 1
-    ours = seconds[OURS] + seconds[OURS_AGAIN]
-    print(f"this project / {LATENCY}, medians: {median(ours) / median(seconds[LATENCY]):.3f}")
-    print(f"this project / {THROUGHPUT}, means: {fmean(ours) / fmean(seconds[THROUGHPUT]):.3f}")
+    print(f"this project / {LATENCY}, medians: {ratio_of_medians(seconds):.3f}")
+    print(f"this project / {THROUGHPUT}, means: {ratio_of_means(seconds):.3f}")
     return 0
+
+
+def ratio_of_medians(seconds: Mapping[str, list[float]]) -> float:
+    """Returns this project's time over that of `vllm bench latency`."""
+    return median(seconds[OURS] + seconds[OURS_AGAIN]) / median(seconds[LATENCY])
+
+
+def ratio_of_means(seconds: Mapping[str, list[float]]) -> float:
+    """Returns this project's time over that of `vllm bench throughput`."""
+    return fmean(seconds[OURS] + seconds[OURS_AGAIN]) / fmean(seconds[THROUGHPUT])
 
 
 def _collect(options: argparse.Namespace, seconds: dict[str, list[float]]) -> str | None:
@@ -77,7 +87,15 @@ def _collect(options: argparse.Namespace, seconds: dict[str, list[float]]) -> st
             print(f"{name:24} {median(samples):8.3f} s  ({', '.join(f'{one:.3f}' for one in samples)})", flush=True)
     except subprocess.CalledProcessError as error:
         return f"vllm bench {error.cmd[3]} failed: {error.stderr[-_LONGEST_ERROR:]}"
+    except EngineFailureError as error:
+        return f"This project's engine failed: {error}"
     return None
+
+
+def _write(options: argparse.Namespace, seconds: dict[str, list[float]], error: str | None) -> None:
+    facts = {key: value for key, value in vars(options).items() if key not in ("record", "command")}
+    content = {"command": _command(facts), "host": host(), "versions": versions(), **facts, "seconds": seconds}
+    write_json_object(options.record, content | ({"error": error} if error else {}))
 
 
 def _measure(options: argparse.Namespace, source: str) -> Iterator[tuple[str, list[float]]]:

@@ -7,6 +7,7 @@ there already gave 10 % more tokens per second.
 
 import ctypes
 import sys
+from typing import Any
 
 # glibc's malloc.h.
 _M_TRIM_THRESHOLD = -1
@@ -18,9 +19,18 @@ _NEVER_TRIM = 2**31 - 1
 
 def keep_freed_memory() -> bool:
     """Changes the settings of this process; returns whether its C library has and took them."""
-    if not sys.platform.startswith("linux"):
-        return False
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    mallopt = _glibc("mallopt")
     if mallopt is None:
         return False
     return bool(mallopt(_M_MMAP_THRESHOLD, _LARGEST_MMAP_THRESHOLD) and mallopt(_M_TRIM_THRESHOLD, _NEVER_TRIM))
+
+
+def return_freed_memory() -> None:
+    """Hands freed memory back to the kernel, once, where the C library can."""
+    malloc_trim = _glibc("malloc_trim")
+    if malloc_trim is not None:
+        malloc_trim(0)
+
+
+def _glibc(name: str) -> Any:
+    return getattr(ctypes.CDLL(None), name, None) if sys.platform.startswith("linux") else None

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from benchmarks import readme_figures as figures
+from benchmarks.stored_results import RESULTS, comparison_records, load
 from text_to_sql import model_card
 from text_to_sql.command_line import SAMPLE_QUESTIONS, build_parser
 from text_to_sql.generator.bookshop.templates import load_templates
 
-PACKAGE_README = figures.ROOT / "text_to_sql" / "README.md"
+PACKAGE_README = figures.README.parent / "text_to_sql" / "README.md"
 
 
 @pytest.mark.parametrize("page", figures.FIGURES, ids=lambda page: page.parent.name)
@@ -21,8 +22,8 @@ def test_pages_show_the_tables_of_the_records(page: Path) -> None:
 
 
 def test_every_comparison_has_its_plots() -> None:
-    for file in figures.comparison_records():
-        assert list(figures.RESULTS.glob(f"{file.stem}-*.svg")), file.name
+    for file in comparison_records():
+        assert list(RESULTS.glob(f"{file.stem}-*.svg")), file.name
 
 
 def test_the_readme_shows_the_help_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,7 +43,7 @@ def test_the_model_card_shows_the_records() -> None:
 
 def test_the_packages_readme_shows_the_runs_and_the_templates() -> None:
     text = " ".join(PACKAGE_README.read_text(encoding="utf-8").split())
-    right = {run["name"]: run["accuracies"]["spider"] for run in figures.load("training_pilots")["runs"]}
+    right = {run["name"]: run["accuracies"]["spider"] for run in load("training_pilots")["runs"]}
     shares = [f"{right[name]:.1f}" for name in ("G", "G + names", "G + FROM clause")]
     sentence = "{} % without columns and tables, {} % where they are listed, {} % where the tables are joined"
     assert sentence.format(*shares) in text

@@ -35,6 +35,3 @@ def chat_prompts() -> Iterator[str]:
     pairs = list(itertools.product(TASKS, TOPICS))
     random.Random(_SEED).shuffle(pairs)
     yield from (task.format(topic=topic) for task, topic in pairs)
-
-
-NUM_CHAT_PROMPTS = len(TASKS) * len(TOPICS)

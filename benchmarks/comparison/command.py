@@ -62,16 +62,25 @@ def run(options: argparse.Namespace, presets: Presets = preset) -> int:
     plan = _plan(options, presets(options.preset, device_kind(), options.model))
     file = options.record or Path(f"{options.command}.json")
     record = _record(options, plan, file)
-    logs = options.logs or Path(tempfile.mkdtemp(prefix="benchmark-"))
-    logs.mkdir(parents=True, exist_ok=True)
     try:
-        with _ends_on_request(), TerminalProgress() as progress:
+        with _ends_on_request(), _logs(options.logs) as logs, TerminalProgress() as progress:
             Comparison(plan, record, logs, progress).run()
     except KeyboardInterrupt:
         print(f"Interrupted; what is finished is in {file}. Go on with --resume.", file=sys.stderr)
         return INTERRUPTED
     _show(record.content, file)
     return 0 if all(row["status"] == "ok" for row in record.content["rows"]) else 1
+
+
+@contextmanager
+def _logs(folder: Path | None) -> Iterator[Path]:
+    """A folder for what the engines say; without one to keep, it goes in the end: errors quote the last lines."""
+    if folder is None:
+        with tempfile.TemporaryDirectory(prefix="benchmark-") as passing:
+            yield Path(passing)
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
 
 
 @contextmanager
@@ -94,9 +103,7 @@ def _record(options: argparse.Namespace, plan: ComparisonPlan, file: Path) -> "C
     host = _host() | (gpu.description() if gpu else {})
     if options.resume:
         return ComparisonRecord.resume(file, plan, host)
-    record = ComparisonRecord.begin(file, _command(options), plan, host)
-    record.write()
-    return record
+    return ComparisonRecord.begin(file, _command(options), plan, host)
 
 
 def _show(content: dict[str, Any], file: Path) -> None:

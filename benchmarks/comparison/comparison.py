@@ -14,7 +14,7 @@ from benchmarks.comparison.memory import GPU, ProcessMemory
 from benchmarks.comparison.plan import Cell, ComparisonPlan, takes_part
 from benchmarks.comparison.record import ComparisonRecord
 from benchmarks.comparison.work import Requests, all_requests, engine_setup, source_of
-from benchmarks.comparison.worker import EngineFailureError, EngineWorker
+from benchmarks.comparison.worker import EngineFailureError, EngineWorker, same_threads
 
 # Besides the counted repeats: the warm-up and the run with the times of tokens.
 UNCOUNTED_RUNS = 2
@@ -137,7 +137,7 @@ def find_gpu() -> GPU | None:
 
 def device_rates(dtype: str) -> DeviceRates:
     """Returns what the device reaches, measured in a process that ends before the engines start."""
-    with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as pool:
+    with same_threads(), ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as pool:
         return pool.submit(_measure_rates, dtype).result()
 
 

@@ -45,6 +45,7 @@ class _Seen:
     warm_up: EngineRun | None = None
     peak_bytes: int = 0
     total_s: list[float] = field(default_factory=list)
+    total_tokens: list[int] = field(default_factory=list)
     timed: EngineRun | None = None
     facts: dict[str, Any] = field(default_factory=dict)
     error: str | None = None
@@ -95,7 +96,9 @@ class CellMeasurement:
         seen.peak_bytes = peak.peak_bytes
 
     def _repeat(self, engine: RunningEngine, seen: _Seen) -> None:
-        seen.total_s.append(self._generate(engine).total_s)
+        run = self._generate(engine)
+        seen.total_s.append(run.total_s)
+        seen.total_tokens.append(sum(map(len, _tokens(run))))
 
     def _time_tokens(self, engine: RunningEngine, seen: _Seen) -> None:
         seen.timed = self._generate(engine, token_times=True)
@@ -135,6 +138,7 @@ class CellMeasurement:
             "output_tokens": outputs,
             "warm_up_s": seen.warm_up.total_s,
             "total_s": seen.total_s,
+            "total_tokens": seen.total_tokens,
             "kv_needed_bytes": kv_bytes_needed(self._requests, outputs, concurrency, work.kv_bytes_per_token),
             "limit_s": least_seconds(work, rates, prompts, outputs, concurrency),
             "facts": seen.facts,

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Self
 from benchmarks.comparison.catalog import EngineChoice, find_engines
 from benchmarks.comparison.metrics import Objective
 from benchmarks.comparison.tracks import CHAT, FIXED, SQL, TRACKS
+from inference.adapter_checks import ALLOWED_MAX_RANKS
 from inference.base_shapes import DTYPE_BYTES
 
 # A queue behind the batch shows what happens when answers end at different times; one request alone needs company.
@@ -67,6 +68,8 @@ class ComparisonPlan:
         for name, values in (("tracks", self.tracks), ("concurrency", self.concurrencies), ("engines", self.engines)):
             _require(len(values) > 0, name, "at least one", values)
             _require(len(set(values)) == len(values), name, "all different", ", ".join(map(str, values)))
+        largest_rank = ALLOWED_MAX_RANKS[-1]
+        _require(self.lora_rank <= largest_rank, "lora_rank", f"at most {largest_rank}", self.lora_rank)
         _require(self.dtype in DTYPE_BYTES, "dtype", f"one of {', '.join(DTYPE_BYTES)}", self.dtype)
         for track in self.tracks:
             _require(track in TRACKS, "tracks", f"some of {', '.join(TRACKS)}", track)

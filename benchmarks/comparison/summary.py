@@ -63,8 +63,9 @@ def summaries(record: Mapping[str, Any]) -> list[RowSummary]:
 
 def summarise(row: Row, objective: Objective) -> RowSummary:
     """Returns the figures of one row that was measured to its end."""
-    tokens, runs = sum(row["output_tokens"]), row["total_s"]
-    rates = [tokens / seconds for seconds in runs]
+    runs = row["total_s"]
+    tokens = row.get("total_tokens", [sum(row["output_tokens"])] * len(runs))
+    rates = [number / seconds for number, seconds in zip(tokens, runs, strict=True)]
     latency = row.get("latency")
     places = row.get("agreement")
     return RowSummary(

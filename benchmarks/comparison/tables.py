@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 
 from benchmarks.comparison.catalog import ENGINES
 from benchmarks.comparison.models import model_title
@@ -11,18 +12,18 @@ from benchmarks.comparison.summary import RowSummary, summaries
 from benchmarks.comparison.table import MISSING, Table
 from benchmarks.comparison.tracks import FIXED, TRACKS
 
-BASELINE = "transformers-batch"
+BASELINE, MERGED = "transformers-batch", "vllm-merged"
 MIB = 1024**2
 
 
 def print_tables(record: Mapping[str, Any], console: Console) -> None:
     """Prints what was compared, all tables, and the errors."""
-    console.print(heading(record))
+    console.print(heading(record), markup=False)
     for table in all_tables(record):
         console.print()
         console.print(table.as_rich())
     for text in errors(record):
-        console.print(f"[bold red]error[/] {text}", highlight=False)
+        console.print(f"[bold red]error[/] {escape(text)}", highlight=False)
 
 
 def heading(record: Mapping[str, Any]) -> str:
@@ -43,20 +44,41 @@ def heading(record: Mapping[str, Any]) -> str:
 
 
 def all_tables(record: Mapping[str, Any]) -> list[Table]:
-    """Returns every table of a record."""
-    rows = summaries(record)
-    tables = []
-    for track in record["plan"]["tracks"]:
-        of_track = [row for row in rows if row.track == track]
-        if of_track:
-            tables += [make(record, track, of_track) for make in (throughput, against, efficiency, latency)]
-    return [*tables, memory(record, rows), starts(record, rows), agreement(rows)] if rows else []
+    """Returns every table of a record that has rows."""
+    return [*_by_track(record, (throughput, against)), *_detail_tables(record)]
+
+
+def speeds(record: Mapping[str, Any]) -> list[str]:
+    """Returns the tables about throughput as Markdown, then what went wrong."""
+    tables = [table.as_markdown() for table in _by_track(record, (throughput, against))]
+    return [*tables, *(f"- {text}" for text in errors(record))]
+
+
+def details(record: Mapping[str, Any]) -> list[str]:
+    """Returns the tables that are not about throughput, as Markdown."""
+    return [table.as_markdown() for table in _detail_tables(record)]
 
 
 def as_markdown(record: Mapping[str, Any]) -> str:
     """Returns heading, tables and errors of a record as Markdown."""
-    parts = [heading(record), *(table.as_markdown() for table in all_tables(record) if table.rows)]
+    parts = [heading(record), *(table.as_markdown() for table in all_tables(record))]
     return "\n\n".join([*parts, *(f"- {text}" for text in errors(record))]) + "\n"
+
+
+def _detail_tables(record: Mapping[str, Any]) -> list[Table]:
+    rows = summaries(record)
+    if not rows:
+        return []
+    whole = [starts(record, rows), agreement(rows)]
+    if any(row.peak_bytes for row in rows):
+        whole.insert(0, memory(record, rows))
+    return [table for table in (*_by_track(record, (efficiency, latency)), *whole) if table.rows]
+
+
+def _by_track(record: Mapping[str, Any], makers: Sequence[Any]) -> list[Table]:
+    rows = summaries(record)
+    tracks = [[row for row in rows if row.track == track] for track in record["plan"]["tracks"]]
+    return [make(record, of_track[0].track, of_track) for of_track in tracks if of_track for make in makers]
 
 
 def throughput(record: Mapping[str, Any], track: str, rows: Sequence[RowSummary]) -> Table:
@@ -69,8 +91,9 @@ def throughput(record: Mapping[str, Any], track: str, rows: Sequence[RowSummary]
 
 
 def against(record: Mapping[str, Any], track: str, rows: Sequence[RowSummary]) -> Table:
-    """Returns how many times as fast as the baseline each engine is."""
-    name = BASELINE if any(row.engine == BASELINE for row in rows) else rows[0].engine
+    """Returns how many times as fast as the baseline each engine is: batched Transformers, else merged LoRA."""
+    engines = [row.engine for row in rows]
+    name = next((name for name in (BASELINE, MERGED) if name in engines), engines[0])
     base = {row.concurrency: row.requests_per_s for row in rows if row.engine == name}
     return _by_concurrency(
         f"Requests per second, as a multiple of “{ENGINES[name].title}”",
@@ -148,7 +171,8 @@ def starts(record: Mapping[str, Any], rows: Sequence[RowSummary]) -> Table:
     header = ["", "start", "weights", "compilation", "graphs", "first run"]
     title = (
         "Before the first answer, seconds. Start: imports and all that follow, on a GPU all engines side by side; "
-        "compilation is short where vLLM's cache held it; first run: how much longer than later ones, at most"
+        "compilation is short where vLLM's cache held it; first run: how much longer than later ones at "
+        "most, its memory being sampled"
     )
     return Table(title, header, body).without_empty_columns()
 

@@ -10,7 +10,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.comparison.chat_prompts import NUM_CHAT_PROMPTS, chat_prompts
+from benchmarks.comparison.chat_prompts import chat_prompts
 from benchmarks.comparison.engines.interface import InferenceRequest
 
 FIXED, CHAT, SQL = "fixed", "chat", "sql"
@@ -31,7 +31,7 @@ def make_requests(
     Args:
         track: a key of `TRACKS`.
         model: folder or hub name, whose tokenizer and chat template are used.
-        count: how many; all prompts of `fixed` and `chat` differ, those of `sql` as long as there are questions.
+        count: how many; all prompts differ.
         prompt_tokens: length of the prompts of `fixed`, in tokens; the others have their own.
         max_tokens: length of the answers of `fixed`; the longest answer of the others.
         seed: other seeds give other prompts of `fixed`.
@@ -41,12 +41,13 @@ def make_requests(
     """
     if track not in TRACKS:
         raise ValueError(f"track must be one of {', '.join(TRACKS)}, got {track!r}")
-    if track == CHAT and count > NUM_CHAT_PROMPTS:
-        raise ValueError(f"The chat track has {NUM_CHAT_PROMPTS} different prompts, got a count of {count}")
     if track == FIXED:
         prompts = _random_prompts(model, count, prompt_tokens, seed)
     else:
-        prompts = _chat_token_ids(model, _conversations(track, count))
+        conversations = _conversations(track, count)
+        if len(conversations) < count:
+            raise ValueError(f"The {track} track has {len(conversations)} different prompts, got a count of {count}")
+        prompts = _chat_token_ids(model, conversations)
     return [InferenceRequest(tuple(ids), max_tokens, ignore_eos=track == FIXED) for ids in prompts]
 
 
@@ -70,7 +71,7 @@ def _sql_conversations(count: int) -> list[list[dict[str, Any]]]:
     from text_to_sql.reference_set import load_reference_questions
     from text_to_sql.values import ValueIndex
 
-    questions = itertools.islice(itertools.cycle(load_reference_questions()), count)
+    questions = itertools.islice(load_reference_questions(), count)
     with ReadOnlyDatabase(sample_database_path()) as database:
         values = ValueIndex(database.sample_texts())
         return [build_messages(database.schema, one.question, values.matches(one.question)) for one in questions]

@@ -9,13 +9,23 @@ from benchmarks.comparison.engines.interface import EngineSetup, InferenceReques
 from benchmarks.comparison.models import model_source
 from benchmarks.comparison.plan import Cell, ComparisonPlan
 from benchmarks.comparison.tracks import FIXED, make_requests
+from inference.base_model import load_config, resolve_base_model
+from inference.base_shapes import base_shapes
 
 Requests = dict[Cell, list[InferenceRequest]]
 
 
 def all_requests(plan: ComparisonPlan, source: str) -> Requests:
-    """Returns the requests of each cell; `source` is the model's folder or hub name."""
-    return {
+    """Returns the requests of each cell.
+
+    Args:
+        plan: what is measured.
+        source: the model's folder or hub name.
+
+    Raises:
+        ValueError: the model has too few positions for a prompt and its answer.
+    """
+    requests = {
         cell: make_requests(
             cell.track,
             source,
@@ -25,6 +35,19 @@ def all_requests(plan: ComparisonPlan, source: str) -> Requests:
         )
         for cell in plan.cells()
     }
+    _check_positions(requests, source)
+    return requests
+
+
+def _check_positions(requests: Requests, source: str) -> None:
+    positions = base_shapes(load_config(resolve_base_model(source))).max_positions
+    for cell, of_cell in requests.items():
+        longest = max(len(one.prompt_token_ids) + one.max_tokens for one in of_cell)
+        if positions is not None and longest > positions:
+            raise ValueError(
+                f"A prompt and its answer take up to {longest:,} tokens in the {cell.track} track, and the model has "
+                f"{positions:,} positions: lower --prompt-tokens, --output-tokens or --max-tokens"
+            )
 
 
 def engine_setup(plan: ComparisonPlan, choice: EngineChoice, source: str, requests: Requests) -> EngineSetup:

@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -34,9 +34,7 @@ class EngineWorker:
     def __init__(self, choice: EngineChoice, setup: EngineSetup, log_file: Path) -> None:
         self._choice, self._setup, self._log_file = choice, setup, log_file
         self._ended = False
-        cores = str(len(os.sched_getaffinity(0)))
-        # The same number of threads for every engine; libraries read it when they are imported.
-        with mock.patch.dict(os.environ, {"OMP_NUM_THREADS": cores}):
+        with same_threads():
             self._pool = ProcessPoolExecutor(
                 max_workers=1,
                 mp_context=multiprocessing.get_context("spawn"),
@@ -122,6 +120,11 @@ class EngineWorker:
     ) -> None:
         # After an error or Ctrl-C nobody waits for the run in progress.
         self.close() if kind is None else self._end()
+
+
+def same_threads() -> AbstractContextManager[Any]:
+    """Returns a context in which processes get as many threads as there are cores; libraries read it when imported."""
+    return mock.patch.dict(os.environ, {"OMP_NUM_THREADS": str(len(os.sched_getaffinity(0)))})
 
 
 def process_tree(pid: int) -> list[psutil.Process]:

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from benchmarks.comparison.catalog import EngineChoice
 from benchmarks.comparison.engines.interface import Completion, Engine, EngineSetup, InferenceRequest
 from benchmarks.comparison.engines.vllm_log import LOG_VARIABLE
-from inference.cpu_allocator import keep_freed_memory
+from inference.cpu_allocator import keep_freed_memory, return_freed_memory
 
 # Linux's prctl: the signal that this process gets when its parent ends.
 _PR_SET_PDEATHSIG = 1
@@ -55,7 +55,7 @@ def prepare(log_file: str) -> None:
     os.environ[LOG_VARIABLE] = log_file
     # vLLM's log tells how long loading and compiling took.
     os.environ["VLLM_LOGGING_LEVEL"] = "INFO"
-    log = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    log = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o666)
     for stream in (1, 2):
         os.dup2(log, stream)
     # Its own lock is a semaphore of the system, which a process that is killed leaves behind.
@@ -87,8 +87,13 @@ def run(requests: Sequence[InferenceRequest], concurrency: int, token_times: boo
 
 
 def forget() -> Failure | None:
-    """Makes the engine forget earlier shapes."""
-    return _or_failure(lambda: _loaded().forget())
+    """Makes the engine forget earlier shapes, and the process hand back what it has freed since."""
+
+    def forget_and_trim() -> None:
+        _loaded().forget()
+        return_freed_memory()
+
+    return _or_failure(forget_and_trim)
 
 
 def facts() -> dict[str, float | int | str] | Failure:

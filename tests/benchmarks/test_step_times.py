@@ -4,8 +4,8 @@ import statistics
 
 import pytest
 
-from benchmarks.readme_figures import load
 from benchmarks.step_times import constants, fit_overheads, predicted_s
+from benchmarks.stored_results import load
 from paged_sim.simulation.devices import Device
 
 

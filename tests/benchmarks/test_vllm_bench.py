@@ -10,6 +10,7 @@ import pytest
 from benchmarks import vllm_bench
 from benchmarks.__main__ import main
 from benchmarks.comparison.models import model_source
+from benchmarks.comparison.worker import EngineFailureError
 from inference.base_model import load_config, resolve_base_model
 from inference.base_shapes import base_shapes
 
@@ -84,6 +85,21 @@ def test_a_tool_that_fails_is_named_and_what_was_measured_kept(
     assert error in capsys.readouterr().err
     record = json.loads((tmp_path / "bench.json").read_text())
     assert (record["seconds"], record["error"]) == ({"this project": [2.0, 2.2]}, error)
+
+
+def test_samples_outlive_an_engine_that_fails(
+    commands: list[list[str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def ours(options: Any, source: str) -> list[float]:
+        if commands:
+            raise EngineFailureError("Its process ended.")
+        return [2.0, 2.2]
+
+    monkeypatch.setattr(vllm_bench, "_ours", ours)
+    assert main(["vllm-bench", *OPTIONS, "--record", str(tmp_path / "bench.json")]) == 1
+    record = json.loads((tmp_path / "bench.json").read_text())
+    assert list(record["seconds"]) == ["this project", "vllm bench latency", "vllm bench throughput"]
+    assert record["error"] == "This project's engine failed: Its process ended."
 
 
 def test_a_value_out_of_range_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -97,7 +97,7 @@ class TransformersContinuous:
         )
         self._manager.warmup()
         self._manager.start()
-        self._warm_up_s += time.perf_counter() - start
+        self._warm_up_s = time.perf_counter() - start
         self._shape = shape
 
     def _configuration(self, concurrency: int, longest_tokens: int, prompt_tokens: int) -> ContinuousBatchingConfig:

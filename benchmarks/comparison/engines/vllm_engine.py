@@ -45,17 +45,18 @@ class VLLMEngine:
 
     def generate(self, requests: Sequence[InferenceRequest], concurrency: int, token_times: bool) -> list[Completion]:
         """See `Engine.generate`."""
-        self._llm.reset_prefix_cache()
+        if not self._llm.reset_prefix_cache():
+            raise RuntimeError("vLLM did not empty its prefix cache: a request is still under way")
         self._num_runs += 1
         ids = [f"run-{self._num_runs}-{row}" for row in range(len(requests))]
         rows = {request_id: row for row, request_id in enumerate(ids)}
+        start, unfinished = time.perf_counter(), 0
         prompts = self._llm.renderer.render_cmpl(
             [{"prompt_token_ids": list(request.prompt_token_ids)} for request in requests]
         )
         waiting = deque(zip(ids, prompts, requests, strict=True))
         answers = [_Answer() for _ in requests]
         engine = self._llm.llm_engine
-        start, unfinished = time.perf_counter(), 0
         with engine_call(self._llm):
             while waiting or unfinished:
                 while waiting and unfinished < concurrency:

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,19 @@ def test_a_record_is_not_overwritten(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert main(["compare", "--record", str(file)]) == 2
     assert f"--record {file} exists: go on with it (--resume), or name another file" in capsys.readouterr().err
     assert file.read_text() == "{}"
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_what_the_engines_say_is_kept_only_on_request(
+    kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passing, mine = tmp_path / "passing", tmp_path / "mine"
+    passing.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(passing))
+    monkeypatch.setattr(Comparison, "run", lambda self: (self._logs / "vllm.log").write_text("starting"))
+    assert main(["compare", "--record", str(tmp_path / "mine.json"), *(["--logs", str(mine)] if kept else [])]) == 0
+    assert not list(passing.iterdir())
+    assert [file.name for file in mine.glob("*")] == (["vllm.log"] if kept else [])
 
 
 def test_ctrl_c_keeps_what_is_finished(
@@ -106,3 +120,4 @@ def test_resuming_needs_the_same_plan(
 def test_a_model_that_does_not_exist_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", "--model", "no-such-model", "--record", str(tmp_path / "mine.json")]) == 2
     assert "python -m benchmarks compare: There is no base model 'no-such-model'" in capsys.readouterr().err
+    assert not (tmp_path / "mine.json").exists()

@@ -78,6 +78,7 @@ def test_repeats_alternate_between_warm_up_and_the_run_with_times() -> None:
     for row in rows:
         assert row["status"] == "ok"
         assert (row["warm_up_s"], row["total_s"], row["latency"]["total_s"]) == (1.0, [2.0, 3.0, 4.0], 5.0)
+        assert row["total_tokens"] == [6, 6, 6]
         assert row["memory"] == {"method": "PSS of the process tree", "peak_bytes": 5}
         assert row["kv_needed_bytes"] == (5 + 4) * 8
         assert row["facts"] == {"runs": 5}

@@ -42,6 +42,7 @@ def test_tracks_that_end_by_themselves_have_a_queue(cell: Cell, expected: int) -
         ({"concurrencies": (4, 0)}, "--concurrency must be at least 1, got 0"),
         ({"concurrencies": (4, 4)}, "--concurrency must be all different, got '4, 4'"),
         ({"tracks": ("chat",), "concurrencies": (257,)}, "at most the 256 prompts of the chat track, got 257"),
+        ({"lora_rank": 513}, "--lora-rank must be at most 512, got 513"),
         ({"engines": ("vllm", "tgi")}, r"--engines must be some of transformers-loop, .*; got 'tgi'"),
     ],
 )

@@ -8,10 +8,11 @@ from typing import Any
 import jsonschema
 import pytest
 
+from benchmarks.comparison.catalog import ENGINES
 from benchmarks.comparison.limits import DeviceRates, ModelWork
-from benchmarks.comparison.plan import Cell, ComparisonPlan
+from benchmarks.comparison.plan import Cell, ComparisonPlan, takes_part
 from benchmarks.comparison.record import SCHEMA_FILE, ComparisonRecord, as_text, check_record, load_record
-from benchmarks.readme_figures import comparison_records
+from benchmarks.stored_results import comparison_records
 
 HOST = {"cpu": "a CPU", "cores": 2, "machine": "x86_64", "python": "3.13.0"}
 
@@ -98,7 +99,7 @@ def test_the_records_of_this_repository_fit_and_lack_no_row(file: Path) -> None:
     plan = content["plan"]
     for track in plan["tracks"]:
         for number in plan["concurrencies"]:
+            expected = {name for name in plan["engines"] if takes_part(ENGINES[name], Cell(track, number))}
             found = {engine for one, other, engine in rows if (one, other) == (track, number)}
-            assert found, f"nothing was measured at {track}, {number}"
-            assert found <= set(plan["engines"])
-    assert {engine for _, _, engine in rows} == set(plan["engines"])
+            # A note says which rows were taken out.
+            assert found == expected or ("note" in content and found < expected)

@@ -26,6 +26,11 @@ def test_figures_are_medians_of_the_raw_samples(record: dict[str, Any]) -> None:
     assert batch.identical is None
 
 
+def test_a_runs_own_tokens_count_where_they_are_known(record: dict[str, Any]) -> None:
+    record["rows"][0]["total_tokens"] = [4, 8, 2]
+    assert summaries(record)[0].tokens_per_s == pytest.approx((4 / 0.4, 2 / 0.4, 8 / 0.8))
+
+
 def test_an_engine_that_skips_work_has_no_limit(record: dict[str, Any]) -> None:
     record["rows"][3]["engine"] = record["rows"][1]["engine"] = "vllm-prefix-caching"
     del record["rows"][3]["memory"]
@@ -50,6 +55,14 @@ def test_tables_show_them(record: dict[str, Any]) -> None:
     assert "| vLLM                  |   8 |  40 |" in tables[title].as_markdown()
 
 
+def test_runtime_lora_is_compared_with_the_merged_model(record: dict[str, Any]) -> None:
+    for row in record["rows"]:
+        row["engine"] = {"transformers-batch": "vllm-lora", "vllm": "vllm-merged"}[row["engine"]]
+    tables = {table.title: table for table in all_tables(record)}
+    rows = tables["Requests per second, as a multiple of “vLLM, merged LoRA”"].rows
+    assert rows == [["vLLM, runtime LoRA", "1.25", "0.50"], ["vLLM, merged LoRA", "1.00", "1.00"]]
+
+
 def test_the_heading_names_model_machine_and_versions(record: dict[str, Any]) -> None:
     assert heading(record) == (
         "SmolLM2-135M-Instruct, bundled; float32, on a CPU, 2 cores; vLLM 0.32.0, Transformers 5.19.0, torch 2.13.0. "
@@ -60,15 +73,15 @@ def test_the_heading_names_model_machine_and_versions(record: dict[str, Any]) ->
 def test_errors_and_lowered_batches_are_told(record: dict[str, Any]) -> None:
     record["rows"][0]["facts"] = {"batch_lowered_to": 2}
     record["rows"].append(
-        {"engine": "vllm", "track": "fixed", "concurrency": 8, "status": "error", "error": "Boom: no"}
+        {"engine": "vllm", "track": "fixed", "concurrency": 8, "status": "error", "error": "Boom: [rank0]: no [/x]"}
     )
     assert errors(record) == [
         "Transformers, batched, fixed, 1 at once: out of memory, batches of 2 instead",
-        "vLLM, fixed, 8 at once: Boom: no",
+        "vLLM, fixed, 8 at once: Boom: [rank0]: no [/x]",
     ]
     console = Console(file=io.StringIO(), width=200)
     print_tables(record, console)
-    assert "Boom: no" in console.file.getvalue()
+    assert "Boom: [rank0]: no [/x]" in console.file.getvalue()
 
 
 def test_a_record_without_a_measured_row_has_no_tables(record: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.comparison.adapters import random_adapters
 from benchmarks.comparison.catalog import ENGINES
-from benchmarks.comparison.chat_prompts import NUM_CHAT_PROMPTS, chat_prompts
+from benchmarks.comparison.chat_prompts import chat_prompts
 from benchmarks.comparison.engines.interface import InferenceRequest
 from benchmarks.comparison.engines.vllm_log import parse_start_log
 from benchmarks.comparison.models import model_source, model_title, random_model
@@ -57,13 +57,26 @@ def test_sql_prompts_share_the_schema(bundled: str) -> None:
 def test_what_a_track_does_not_have_is_refused(bundled: str) -> None:
     with pytest.raises(ValueError, match="track must be one of fixed, chat, sql, got 'poems'"):
         make_requests("poems", bundled, 1, prompt_tokens=1, max_tokens=1)
-    with pytest.raises(ValueError, match="The chat track has 256 different prompts, got a count of 257"):
-        make_requests("chat", bundled, 257, prompt_tokens=1, max_tokens=1)
+    for name, number in (("chat", 256), ("sql", 243)):
+        message = f"The {name} track has {number} different prompts, got a count of {number + 1}"
+        with pytest.raises(ValueError, match=message):
+            make_requests(name, bundled, number + 1, prompt_tokens=1, max_tokens=1)
+
+
+def test_work_longer_than_the_model_is_refused(bundled: str, plan: ComparisonPlan) -> None:
+    longest = plan.replaced(prompt_tokens=8000, output_tokens=192)
+    assert all_requests(longest, bundled)
+    message = (
+        "A prompt and its answer take up to 8,193 tokens in the fixed track, and the model has 8,192 positions: "
+        "lower --prompt-tokens, --output-tokens or --max-tokens"
+    )
+    with pytest.raises(ValueError, match=message):
+        all_requests(longest.replaced(output_tokens=193), bundled)
 
 
 def test_chat_prompts_are_all_different() -> None:
     prompts = list(chat_prompts())
-    assert len(set(prompts)) == len(prompts) == NUM_CHAT_PROMPTS
+    assert len(set(prompts)) == len(prompts) == 256
     assert not any("{" in prompt for prompt in prompts)
 
 
