@@ -169,13 +169,10 @@ def _environment() -> dict[str, str]:
     if device_kind() != "cpu":
         return dict(os.environ)
     cores = str(len(os.sched_getaffinity(0)))
-    # The last two are what `inference.cpu_allocator` sets.
     return os.environ | {
         "OMP_NUM_THREADS": cores,
         "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
         "VLLM_CPU_NUM_OF_RESERVED_CPU": "0",
-        "MALLOC_MMAP_THRESHOLD_": str(32 * 1024**2),
-        "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1),
     }
 
 

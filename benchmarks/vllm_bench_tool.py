@@ -6,9 +6,13 @@
 import sys
 from importlib import import_module
 
+from inference.cpu_allocator import keep_freed_memory
+
 
 def main() -> None:
     """Reads the tool's own flags and runs it."""
+    # As in every engine's process of a comparison.
+    keep_freed_memory()
     from vllm.utils.argparse_utils import FlexibleArgumentParser
 
     tool = import_module(f"vllm.benchmarks.{sys.argv[1]}")

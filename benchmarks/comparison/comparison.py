@@ -51,13 +51,13 @@ class Comparison:
         requests = all_requests(self._plan, source)
         self._progress.says("bandwidth and matrix rate")
         work = model_work(source, self._plan.dtype)
-        rates = self._record.rates() or device_rates(self._plan.dtype)
-        self._record.set_model(work, rates)
-        self._record.write()
+        rates = self._record.add_rates(work, device_rates(self._plan.dtype))
         self._progress.begin(sum(len(self._names(cell)) for cell in cells) * (self._plan.repeats + UNCOUNTED_RUNS))
         with self._engines(source, requests) as engines:
             for cell in cells:
                 self._measure(cell, requests, engines, work, rates)
+        self._progress.says("bandwidth and matrix rate once more")
+        self._record.add_rates(work, device_rates(self._plan.dtype))
 
     def _names(self, cell: Cell) -> list[str]:
         return [name for name, choice in self._plan.choices().items() if takes_part(choice, cell)]

@@ -7,7 +7,7 @@ longer is the limit, so what an engine really can reach lies below: it does both
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 from paged_sim.simulation.cost_model import num_attention_pairs
@@ -71,6 +71,14 @@ class DeviceRates:
     name: str
     bytes_per_s: float
     flops_per_s: float
+
+    def best_of(self, other: Self) -> Self:
+        """Returns the higher of each rate: whatever else a shared machine does can only lower them."""
+        return replace(
+            self,
+            bytes_per_s=max(self.bytes_per_s, other.bytes_per_s),
+            flops_per_s=max(self.flops_per_s, other.flops_per_s),
+        )
 
 
 def least_seconds(

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Self
 
-from benchmarks.comparison.limits import DeviceRates, ModelWork
+from benchmarks.comparison.limits import DeviceRates, ModelWork, least_seconds
 from benchmarks.comparison.plan import Cell, ComparisonPlan
 from inference.json_file import write_text
 
@@ -60,17 +60,25 @@ class ComparisonRecord:
                 raise ValueError(f"{file} is of other {name}: {json.dumps(content[name])}. Begin a new record.")
         return cls(file, content)
 
-    def rates(self) -> DeviceRates | None:
-        """Returns what the device reached when the record was begun; None in a new one."""
-        return DeviceRates(**self.content["device"]) if "device" in self.content else None
-
     def has(self, cell: Cell) -> bool:
         """Whether a cell has been measured."""
         return any((row["track"], row["concurrency"]) == (cell.track, cell.concurrency) for row in self.content["rows"])
 
-    def set_model(self, work: ModelWork, rates: DeviceRates) -> None:
-        """Notes what the limits are reckoned from."""
-        self.content |= {"model": work.as_record(), "device": asdict(rates)}
+    def add_rates(self, work: ModelWork, rates: DeviceRates) -> DeviceRates:
+        """Notes what the device reached, and reckons all limits anew if that is more than before.
+
+        Returns:
+            The best so far, now or earlier.
+        """
+        best = rates.best_of(DeviceRates(**self.content["device"])) if "device" in self.content else rates
+        self.content |= {"model": work.as_record(), "device": asdict(best)}
+        for row in self.content["rows"]:
+            if "limit_s" in row:
+                row["limit_s"] = least_seconds(
+                    work, best, row["prompt_tokens"], row["output_tokens"], row["concurrency"]
+                )
+        self.write()
+        return best
 
     def add_engine(self, name: str, start: dict[str, Any]) -> None:
         """Notes how an engine started."""

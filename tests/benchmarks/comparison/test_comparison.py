@@ -1,6 +1,8 @@
 """A whole comparison with engines that have no model: order, errors, resuming."""
 
+import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +123,9 @@ class Said:
 def fakes(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, engine in FAKES.items():
         monkeypatch.setitem(catalog.ENGINES, name, EngineChoice(name, f"fake_engines:{engine}"))
-    monkeypatch.setattr(comparison, "device_rates", lambda dtype: RATES)
+    # The machine has become free in the end.
+    rates = itertools.cycle((RATES, replace(RATES, flops_per_s=2e7)))
+    monkeypatch.setattr(comparison, "device_rates", lambda dtype: next(rates))
 
 
 def begin(plan: ComparisonPlan, folder: Path) -> ComparisonRecord:
@@ -142,6 +146,7 @@ def test_a_crash_is_a_row_and_the_others_go_on(plan: ComparisonPlan, tmp_path: P
     assert content["engines"]["unloadable"]["status"] == "error"
     assert content["engines"]["echo"]["memory"]["idle_bytes"] > 0
     assert said.runs == said.expected == 2 * 3 * (2 + 2)
+    assert content["device"]["flops_per_s"] == 2e7
 
 
 @pytest.mark.usefixtures("fakes")

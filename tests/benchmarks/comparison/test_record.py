@@ -67,12 +67,12 @@ def test_lists_of_numbers_take_one_line_and_texts_stay(record: dict[str, Any]) -
 def test_a_record_grows_cell_by_cell(tmp_path: Path, plan: ComparisonPlan, record: dict[str, Any]) -> None:
     file = tmp_path / "new" / "record.json"
     growing = ComparisonRecord.begin(file, "python -m benchmarks compare", plan, HOST)
-    growing.set_model(ModelWork(1, 1, 1, 1, 4), DeviceRates("CPU", 1.0, 1.0))
+    work, slow = ModelWork(1, 1, 1, 1, 4), DeviceRates("CPU", 1.0, 1.0)
+    assert growing.add_rates(work, slow) == slow
     assert not growing.has(Cell("fixed", 1))
     growing.add_rows(record["rows"][:2])
     assert growing.has(Cell("fixed", 1))
     resumed = ComparisonRecord.resume(file, plan, HOST)
-    assert resumed.rates() == DeviceRates("CPU", 1.0, 1.0)
     assert resumed.content == growing.content
     assert resumed.has(Cell("fixed", 1))
     assert not resumed.has(Cell("fixed", 4))
@@ -80,6 +80,20 @@ def test_a_record_grows_cell_by_cell(tmp_path: Path, plan: ComparisonPlan, recor
         ComparisonRecord.resume(file, plan.replaced(repeats=9), HOST)
     with pytest.raises(ValueError, match=r"record.json is of other host: .* Begin a new record."):
         ComparisonRecord.resume(file, plan, HOST | {"cores": 3})
+
+
+def test_the_best_rates_count_for_all_limits(tmp_path: Path, plan: ComparisonPlan, record: dict[str, Any]) -> None:
+    growing = ComparisonRecord.begin(tmp_path / "record.json", "python -m benchmarks compare", plan, HOST)
+    work = ModelWork(1000, 1000, 8, 8, 4)
+    growing.add_rates(work, DeviceRates("CPU", 1e6, 1e12))
+    growing.add_rows(copy.deepcopy(record["rows"]))
+    assert growing.add_rates(work, DeviceRates("CPU", 4e6, 1e9)) == DeviceRates("CPU", 4e6, 1e12)
+    content = load_record(tmp_path / "record.json")
+    assert (content["device"]["bytes_per_s"], content["device"]["flops_per_s"]) == (4e6, 1e12)
+    # Four steps read all weights, three of them earlier keys and values too; four requests share the weights.
+    weights, earlier = 4 * 2000 * 4, (9 + 10 + 11) * 8
+    limits = [(weights + row["concurrency"] * earlier) / 4e6 for row in content["rows"]]
+    assert [row["limit_s"] for row in content["rows"]] == pytest.approx(limits)
 
 
 def test_a_row_that_does_not_fit_is_not_written(tmp_path: Path, plan: ComparisonPlan, record: dict[str, Any]) -> None:
