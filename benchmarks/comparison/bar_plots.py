@@ -60,6 +60,6 @@ def lora(record: Mapping[str, Any], rows: Rows) -> Figure | None:
     axes.axhline(1, color=BASELINE_COLOUR, linewidth=1, label=ENGINES["vllm-merged"].title)
     axes.set_xticks(range(len(numbers)), [str(number) for number in numbers])
     axes.set(xlabel="requests at once", ylabel="requests per second, of merged")
-    axes.set_ylim(0, max(1.15, 1.1 * max(row.requests_per_s / merged[row.concurrency] for row in runtime)))
-    axes.legend(fontsize="x-small", loc="lower right")
+    axes.set_ylim(0, max(1.25, 1.2 * max(row.requests_per_s / merged[row.concurrency] for row in runtime)))
+    axes.legend(fontsize="x-small", loc="upper center", ncols=3)
     return figure
