@@ -171,7 +171,8 @@ def comparisons() -> list[str]:
     parts = []
     for name in IN_README:
         record = load(name)
-        parts += [f"**{heading(record)}** `{record['command']}`", *speeds(record)]
+        note = [record["note"]] if "note" in record else []
+        parts += [f"**{heading(record)}** `{record['command']}`", *note, *speeds(record)]
     return parts
 
 
