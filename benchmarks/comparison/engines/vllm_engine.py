@@ -21,6 +21,7 @@ from vllm_offline_inference import VLLMInferenceWithLoRA
 BLOCK_TOKENS = 32
 # The least share of the GPU that passes vLLM's check of free memory; the KV cache's size is given in bytes.
 LEAST_UTILIZATION = 0.05
+_TRIES, _BETWEEN_TRIES_S = 100, 0.01
 
 
 class VLLMEngine:
@@ -45,8 +46,7 @@ class VLLMEngine:
 
     def generate(self, requests: Sequence[InferenceRequest], concurrency: int, token_times: bool) -> list[Completion]:
         """See `Engine.generate`."""
-        if not self._llm.reset_prefix_cache():
-            raise RuntimeError("vLLM did not empty its prefix cache: a request is still under way")
+        self._empty_prefix_cache()
         self._num_runs += 1
         ids = [f"run-{self._num_runs}-{row}" for row in range(len(requests))]
         rows = {request_id: row for row, request_id in enumerate(ids)}
@@ -68,6 +68,14 @@ class VLLMEngine:
                     answers[rows[output.request_id]].add(output, now)
                     unfinished -= output.finished
         return [answer.completion(token_times) for answer in answers]
+
+    def _empty_prefix_cache(self) -> None:
+        # With asynchronous scheduling the last answers are told before the step behind them has ended.
+        for _ in range(_TRIES):
+            if self._llm.reset_prefix_cache():
+                return
+            time.sleep(_BETWEEN_TRIES_S)
+        raise RuntimeError("vLLM did not empty its prefix cache: blocks of an earlier request are still held")
 
     def _add(self, request_id: str, prompt: Any, request: InferenceRequest, token_times: bool) -> None:
         adapter = None if request.adapter is None else self._wrapper.lora_request(request.adapter)
