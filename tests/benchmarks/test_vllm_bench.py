@@ -57,6 +57,26 @@ def test_both_tools_get_the_engines_settings(commands: list[list[str]], tmp_path
     assert (value(latency, "--num-iters"), value(throughput, "--num-prompts")) == ("2", "8")
 
 
+def test_vllms_own_parsers_make_the_same_work_of_the_flags(
+    commands: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["vllm-bench", *OPTIONS]) == 0
+    # From here on everything is vLLM's own.
+    monkeypatch.undo()
+    from transformers import AutoTokenizer
+    from vllm.benchmarks import latency, throughput
+    from vllm.utils.argparse_utils import FlexibleArgumentParser
+
+    parsed = []
+    for tool, command in zip((latency, throughput), commands, strict=True):
+        parser = FlexibleArgumentParser()
+        tool.add_cli_args(parser)
+        parsed.append(parser.parse_args(command[4:]))
+    assert (parsed[0].batch_size, parsed[0].input_len, parsed[0].output_len, parsed[0].num_iters) == (4, 16, 16, 2)
+    requests = throughput.get_requests(parsed[1], AutoTokenizer.from_pretrained(model_source("bundled")))
+    assert [(one.prompt_len, one.expected_output_len) for one in requests] == [(16, 16)] * (4 * 2)
+
+
 @pytest.mark.usefixtures("commands")
 def test_medians_and_ratios_are_printed_and_samples_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["vllm-bench", *OPTIONS, "--record", str(tmp_path / "bench.json")]) == 0
