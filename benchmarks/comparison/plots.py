@@ -15,17 +15,20 @@ from benchmarks.comparison.tables import BASELINE, track_title
 
 
 def write_plots(record: Mapping[str, Any], folder: Path, name: str) -> list[Path]:
-    """Writes every plot that the record has samples for, as `NAME-TRACK-PLOT.svg`; returns the files."""
+    """Writes every plot that a record has samples for, as `NAME-TRACK-PLOT.svg`; removes others, returns the files."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = summaries(record)
     files = []
     for track in record["plan"]["tracks"]:
         of_track = [row for row in rows if row.track == track]
         for plot, draw in _PLOTS.items():
-            figure = draw(record, of_track)
-            if figure is not None:
-                files.append(folder / f"{name}-{track}-{plot}.svg")
-                _save(figure, files[-1])
+            figure, file = draw(record, of_track), folder / f"{name}-{track}-{plot}.svg"
+            if figure is None:
+                # One that an earlier record of this name had.
+                file.unlink(missing_ok=True)
+            else:
+                _save(figure, file)
+                files.append(file)
     return files
 
 

@@ -89,6 +89,14 @@ def test_a_record_without_a_measured_row_has_no_tables(record: dict[str, Any]) -
     assert all_tables(record) == []
 
 
+def test_a_plot_without_samples_does_not_stay(record: dict[str, Any], tmp_path: Path) -> None:
+    files = {file.name for file in write_plots(record, tmp_path, "one")}
+    record["rows"] = [row for row in record["rows"] if row["engine"] == "vllm"]
+    fewer = {file.name for file in write_plots(record, tmp_path, "one")}
+    assert files - fewer == {"one-fixed-ratio.svg"}
+    assert {file.name for file in tmp_path.iterdir()} == fewer
+
+
 def test_plots_are_whole_pictures_and_the_same_each_time(record: dict[str, Any], tmp_path: Path) -> None:
     files = write_plots(record, tmp_path, "one")
     names = {file.name for file in files}
