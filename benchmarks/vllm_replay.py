@@ -1,7 +1,7 @@
 """A trace through vLLM's own scheduler, timed: `schedule` and `update_from_output`, and nothing else."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,7 +37,7 @@ def replay(trace: Sequence[TraceRequest], settings: dict[str, Any], concurrency:
     Making the requests, which hashes their prompts, is not timed.
     """
     scheduler = vllm_scheduler(settings)
-    requests = iter([_request(traced, settings["block_size"]) for traced in trace])
+    requests = iter([vllm_request(traced, settings["block_size"]) for traced in trace])
     answers = {traced.request_id: traced.output_token_ids() for traced in trace}
     seconds, num_steps = 0.0, 0
     progress = tqdm(total=len(trace), desc="vLLM's scheduler", leave=False)
@@ -56,22 +56,28 @@ def replay(trace: Sequence[TraceRequest], settings: dict[str, Any], concurrency:
     return Replay(seconds, num_steps, free, [block.block_id for block in pool.blocks if block.block_hash is not None])
 
 
-def _step(scheduler: Any, answers: dict[str, list[int]]) -> float:
+def _step(scheduler: Any, answers: Mapping[str, list[int]]) -> float:
     start = time.perf_counter()
     output = scheduler.schedule()
     seconds = time.perf_counter() - start
-    sampled = []
-    for request_id in output.num_scheduled_tokens:
-        request = scheduler.requests[request_id]
-        caught_up = request.num_computed_tokens >= request.num_tokens
-        sampled.append([answers[request_id][request.num_output_tokens]] if caught_up else [])
-    result = model_output(output, sampled)
+    result = model_output(output, sampled_tokens(scheduler, output, answers))
     start = time.perf_counter()
     scheduler.update_from_output(output, result)
     return seconds + time.perf_counter() - start
 
 
-def _request(traced: TraceRequest, block_size: int) -> Request:
+def sampled_tokens(scheduler: Any, output: Any, answers: Mapping[str, list[int]]) -> list[list[int]]:
+    """Returns what a model would sample in a step: the next token of each request that has caught up."""
+    sampled = []
+    for request_id in output.num_scheduled_tokens:
+        request = scheduler.requests[request_id]
+        caught_up = request.num_computed_tokens >= request.num_tokens
+        sampled.append([answers[request_id][request.num_output_tokens]] if caught_up else [])
+    return sampled
+
+
+def vllm_request(traced: TraceRequest, block_size: int) -> Request:
+    """Returns a request of a trace as vLLM's scheduler takes it, its prompt hashed."""
     return Request(
         request_id=traced.request_id,
         prompt_token_ids=traced.prompt_token_ids(),

@@ -1,0 +1,122 @@
+"""`check`: compares a reader's function with the oracle of its exercise, and says kindly what differs."""
+
+import inspect
+from base64 import b64encode
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from html import escape
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+
+from course.exercise import Arguments, Exercise
+
+# Characters of a value that are shown.
+_LONGEST = 160
+_MARKS = {True: "✅", False: "❌", None: "✏️"}
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What a check found; a notebook shows it.
+
+    Attributes:
+        passed: True, False, or None while the exercise is not answered.
+        lines: what to say, the first as a heading.
+        picture: PNG of the reader's own results; None for none.
+    """
+
+    passed: bool | None
+    lines: tuple[str, ...]
+    picture: bytes | None = None
+
+    def __repr__(self) -> str:
+        return "\n".join([f"{_MARKS[self.passed]} {self.lines[0]}", *(f"   {line}" for line in self.lines[1:])])
+
+    def _repr_html_(self) -> str:
+        head, *rest = (escape(line) for line in self.lines)
+        body = "".join(f"<div><code>{line}</code></div>" if " = " in line else f"<div>{line}</div>" for line in rest)
+        image = f'<img src="data:image/png;base64,{b64encode(self.picture).decode()}"/>' if self.picture else ""
+        style = "border-left:4px solid #8A8A8A;padding:2px 0 2px 10px"
+        return f'<div style="{style}"><div><b>{_MARKS[self.passed]} {head}</b></div>{body}{image}</div>'
+
+
+def check(function: Callable[..., Any]) -> CheckResult:
+    """Returns how a reader's function does on its exercise, which has the function's name; it raises for no answer.
+
+    Args:
+        function: as the notebook's exercise describes it.
+
+    Raises:
+        ValueError: there is no exercise of this name.
+    """
+    from course.exercises import EXERCISES
+
+    name = getattr(function, "__name__", repr(function))
+    if not callable(function) or name not in EXERCISES:
+        raise ValueError(f"check takes the function of an exercise, one of {', '.join(EXERCISES)}; got {name}")
+    return check_exercise(name, EXERCISES[name], function)
+
+
+def check_exercise(name: str, exercise: Exercise, function: Callable[..., Any]) -> CheckResult:
+    """Returns how a function does on an exercise."""
+    wanted, given = (list(inspect.signature(one).parameters) for one in (exercise.oracle, function))
+    if given != wanted:
+        return CheckResult(False, (f"{name} takes other parameters", f"yours: {given}", f"expected: {wanted}"))
+    results: list[Any] = []
+    cases = exercise.cases()
+    for number, arguments in enumerate(cases):
+        try:
+            results.append(function(*deepcopy(arguments)))
+        except Exception as error:
+            call = _call(name, wanted, arguments)
+            return CheckResult(False, (f"{name} raises {type(error).__name__}", f"{call} raises: {error}"))
+        if number == 0 and (results[0] is None or results[0] is Ellipsis):
+            return CheckResult(None, (f"{name}: not answered yet", "Replace the ... and run the cell again."))
+        expected = exercise.oracle(*deepcopy(arguments))
+        if not exercise.same(results[-1], expected):
+            lines = _difference(_call(name, wanted, arguments), results[-1], expected)
+            return CheckResult(False, (f"{name}: not yet", *lines, *_explanation(exercise, cases, function)))
+    text = f"{name} agrees with {exercise.source}, on {len(cases)} inputs"
+    return CheckResult(True, (text,), _picture(exercise, function))
+
+
+def _difference(call: str, yours: Any, expected: Any) -> tuple[str, str]:
+    return f"{call} = {_short(expected)}", f"yours = {_short(yours)}"
+
+
+def _explanation(exercise: Exercise, cases: Sequence[Arguments], function: Callable[..., Any]) -> list[str]:
+    """Returns what to say if the function agrees with a known mistake on all cases."""
+    for text, mistake in exercise.mistakes.items():
+        if all(_agree(exercise, function, mistake, arguments) for arguments in cases):
+            return [text]
+    return []
+
+
+def _agree(exercise: Exercise, function: Callable[..., Any], mistake: Callable[..., Any], arguments: Arguments) -> bool:
+    try:
+        return exercise.same(function(*deepcopy(arguments)), mistake(*deepcopy(arguments)))
+    except Exception:
+        return False
+
+
+def _picture(exercise: Exercise, function: Callable[..., Any]) -> bytes | None:
+    if exercise.picture is None:
+        return None
+    buffer = BytesIO()
+    exercise.picture(function).savefig(buffer, format="png")
+    return buffer.getvalue()
+
+
+def _call(name: str, parameters: Sequence[str], arguments: Arguments) -> str:
+    pairs = (f"{parameter}={_short(value)}" for parameter, value in zip(parameters, arguments, strict=True))
+    return f"{name}({', '.join(pairs)})"
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        value = np.round(value, 4).tolist()
+    text = repr(value)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

@@ -1,0 +1,65 @@
+"""Part 2: which tokens sampling may choose."""
+
+import numpy as np
+
+from course.exercise import Exercise
+
+
+def kept_tokens(probabilities: list[float], top_k: int, top_p: float) -> list[int]:
+    """What vLLM's sampler leaves, the likeliest token first."""
+    import torch
+    from vllm.v1.sample.ops.topk_topp_sampler import apply_top_k_top_p_pytorch
+
+    logits = torch.tensor([probabilities], dtype=torch.float64).log()
+    left = apply_top_k_top_p_pytorch(logits.clone(), torch.tensor([top_k]), torch.tensor([top_p], dtype=torch.float64))
+    order = torch.argsort(logits[0], descending=True).tolist()
+    return [token for token in order if left[0, token] > float("-inf")]
+
+
+def _top_k_only(probabilities: list[float], top_k: int, top_p: float) -> list[int]:
+    return sorted(range(len(probabilities)), key=lambda token: -probabilities[token])[:top_k]
+
+
+def _without_renormalising(probabilities: list[float], top_k: int, top_p: float) -> list[int]:
+    kept, total = [], 0.0
+    for token in _top_k_only(probabilities, top_k, top_p):
+        kept.append(token)
+        total += probabilities[token]
+        if total >= top_p:
+            break
+    return kept
+
+
+def _one_too_few(probabilities: list[float], top_k: int, top_p: float) -> list[int]:
+    order = _top_k_only(probabilities, top_k, top_p)
+    total, kept, reached = sum(probabilities[token] for token in order), [], 0.0
+    for token in order:
+        reached += probabilities[token] / total
+        if reached > top_p:
+            break
+        kept.append(token)
+    return kept or order[:1]
+
+
+def _cases() -> list[tuple[list[float], int, float]]:
+    chance = np.random.default_rng(6)
+    cases = [([0.5, 0.3, 0.15, 0.05], 4, 0.7), ([0.05, 0.15, 0.3, 0.5], 2, 1.0), ([0.4, 0.3, 0.2, 0.1], 2, 0.5)]
+    for k, p in [(3, 0.9), (5, 0.6), (8, 0.95), (1, 0.5), (4, 0.8)]:
+        cases.append((chance.dirichlet(np.full(8, 0.7)).tolist(), k, p))
+    return cases
+
+
+EXERCISES = {
+    "kept_tokens": Exercise(
+        oracle=kept_tokens,
+        source="vLLM's sampler",
+        cases=_cases,
+        mistakes={
+            "top_p is not applied.": _top_k_only,
+            "After top_k the probabilities are scaled to add up to 1 again; top_p looks at those.": (
+                _without_renormalising
+            ),
+            "The token that reaches top_p is kept too.": _one_too_few,
+        },
+    ),
+}

@@ -1,0 +1,41 @@
+"""Runs vllm.ipynb from the first cell to the last in a new kernel, and stores what came out.
+
+python -m course.rebuild [--output FILE]
+
+Nothing is written unless every cell ran. Run it on a quiet machine: the notebook shows times.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from nbclient.exceptions import CellExecutionError
+from tqdm import tqdm
+
+from course.notebook import NOTEBOOK, code_cells, read_notebook, run_notebook, write_notebook
+
+COMMAND = "python -m course.rebuild"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs and writes the notebook; returns the exit code: 0 written, 1 a cell failed."""
+    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__.splitlines()[0])
+    parser.add_argument("--notebook", type=Path, default=NOTEBOOK, metavar="FILE", help="what is run (vllm.ipynb)")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="where it is written (the same file)")
+    options = parser.parse_args(arguments)
+    notebook = read_notebook(options.notebook)
+    with tqdm(total=len(code_cells(notebook)), unit="cell") as bar:
+        try:
+            fresh = run_notebook(notebook, on_cell=lambda cell: (bar.set_description(cell.id), bar.update()))
+        except CellExecutionError as error:
+            print(f"\nNothing was written, since a cell failed:\n{error}", file=sys.stderr)
+            return 1
+    target = options.output or options.notebook
+    write_notebook(fresh, target)
+    print(f"{target} is written.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
