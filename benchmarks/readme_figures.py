@@ -20,15 +20,7 @@ from inference.json_file import write_text
 README = RESULTS.parent.parent / "README.md"
 PACKAGE_README = RESULTS.parent / "README.md"
 # The comparisons that the project's own README shows; all are in benchmarks/README.md.
-IN_README = (
-    "compare_h100",
-    "compare_cpu",
-    "compare_cpu_float16",
-    "sql_h100_large",
-    "sql_cpu",
-    "lora_h100",
-    "lora_cpu",
-)
+IN_README = ("compare_h100", "compare_cpu", "sql_cpu", "lora_h100", "lora_cpu")
 BEGIN, END = "<!-- figures: python -m benchmarks report --write -->", "<!-- end of figures -->"
 
 
@@ -147,9 +139,23 @@ def kv_cache_effect(record: dict[str, Any]) -> str:
 
 
 def render() -> str:
-    """Returns all tables."""
-    parts = [
-        *comparisons(),
+    """Returns the tables of the project's README: the speeds of the comparisons that decide most."""
+    parts = []
+    for name in IN_README:
+        record = load(name)
+        note = [record["note"]] if "note" in record else []
+        parts += [f"**{heading(record)}** `{record['command']}`", *note, *speeds(record)]
+    return "\n\n".join(parts)
+
+
+def render_all() -> str:
+    """Returns the tables of benchmarks/README.md: every comparison, then what else was measured."""
+    return "\n\n".join([comparison_page.render(), "### Other measurements", *other_measurements()])
+
+
+def other_measurements() -> list[str]:
+    """Returns the tables of records that are no comparison of engines."""
+    return [
         lora_on_cpu(load("cpu_lora")),
         wrapper(load("cpu_wrapper_overhead")),
         gpu(load("h200_command_line")),
@@ -163,20 +169,9 @@ def render() -> str:
         ),
         simulator([load("simulator"), load("simulator_1024")]),
     ]
-    return "\n\n".join(parts)
 
 
-def comparisons() -> list[str]:
-    """Returns the speeds of the comparisons that the project's README shows."""
-    parts = []
-    for name in IN_README:
-        record = load(name)
-        note = [record["note"]] if "note" in record else []
-        parts += [f"**{heading(record)}** `{record['command']}`", *note, *speeds(record)]
-    return parts
-
-
-FIGURES = {README: render, PACKAGE_README: comparison_page.render}
+FIGURES = {README: render, PACKAGE_README: render_all}
 
 
 def with_figures(text: str, figures: str) -> str:

@@ -6,6 +6,7 @@ Nothing here is needed to use `vllm_offline_inference`, `paged_sim`, `text_to_sq
 of the course. `python -m course.rebuild` runs the notebook and stores its outputs.
 """
 
+import inference  # noqa: F401 - prepares the environment, before the notebook imports vLLM
 from course.checking import check
 from course.machine import find_machine
 from course.session import course_engine

@@ -67,7 +67,7 @@ def run_notebook(
     Args:
         notebook: is left as it is.
         folder: where the kernel runs.
-        on_cell: is called before each cell.
+        on_cell: is called before each code cell.
 
     Raises:
         nbclient.exceptions.CellExecutionError: a cell raised, which has not the tag `raises-exception`.
@@ -80,7 +80,7 @@ def run_notebook(
         resources={"metadata": {"path": str(folder)}},
         record_timing=False,
         store_widget_state=False,
-        on_cell_start=lambda cell, cell_index: on_cell(cell) if on_cell else None,
+        on_cell_execute=lambda cell, cell_index: on_cell(cell) if on_cell else None,
     )
     client.execute()
     return cleaned(fresh)

@@ -2,20 +2,25 @@
 
 python -m course.rebuild [--output FILE]
 
-Nothing is written unless every cell ran. Run it on a quiet machine: the notebook shows times.
+Nothing is written unless every cell ran; then README.md's picture of the stepper is renewed too. Run it on a quiet
+machine: the notebook shows times.
 """
 
 import argparse
 import sys
+from base64 import b64decode
 from collections.abc import Sequence
 from pathlib import Path
 
 from nbclient.exceptions import CellExecutionError
+from nbformat import NotebookNode
 from tqdm import tqdm
 
 from course.notebook import NOTEBOOK, code_cells, read_notebook, run_notebook, write_notebook
 
 COMMAND = "python -m course.rebuild"
+STEPPER_CELL = "lab-preempt-stepper"
+STEPPER_PICTURE = NOTEBOOK.parent / "course" / "stepper.png"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,8 +38,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 1
     target = options.output or options.notebook
     write_notebook(fresh, target)
+    if target == NOTEBOOK:
+        STEPPER_PICTURE.write_bytes(stepper_picture(fresh))
     print(f"{target} is written.")
     return 0
+
+
+def stepper_picture(notebook: NotebookNode) -> bytes:
+    """Returns the still picture of the stepper that README.md shows, as the notebook's run has it."""
+    [output] = next(cell.outputs for cell in code_cells(notebook) if cell.id == STEPPER_CELL)
+    return b64decode(output.data["image/png"])
 
 
 if __name__ == "__main__":

@@ -36,6 +36,29 @@ class Inferencer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class WithAdapter:
+    """An inferencer with one of its loaded adapters in place of its default one.
+
+    Attributes:
+        inferencer: a `VLLMInferenceWithLoRA`.
+        adapter: the name that the adapter was loaded under.
+    """
+
+    inferencer: Any
+    adapter: str
+
+    def prompt_tokens(self, messages: Sequence[Message]) -> int:
+        """See `Inferencer`; raises AdapterError where no adapter has this name."""
+        return self.inferencer.prompt_tokens(messages, adapter=self.adapter)
+
+    def generate_batch_detailed(
+        self, conversations: Sequence[Sequence[Message]], **options: Any
+    ) -> list[GenerationResult]:
+        """See `Inferencer`; raises AdapterError where no adapter has this name."""
+        return self.inferencer.generate_batch_detailed(conversations, adapters=self.adapter, **options)
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """A question about one database, and how it is asked.
 

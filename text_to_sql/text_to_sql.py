@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from inference.errors import PromptTooLongError
 from text_to_sql.answer import Answer
-from text_to_sql.asking import MAX_SQL_TOKENS, Asked, Inferencer, answer_together
+from text_to_sql.asking import MAX_SQL_TOKENS, Asked, Inferencer, WithAdapter, answer_together
 from text_to_sql.execution.read_only_database import ReadOnlyDatabase
 from text_to_sql.grammar import sql_grammar
 from text_to_sql.prompt import build_messages
@@ -23,6 +23,7 @@ class TextToSQL:
         inferencer: a `VLLMInferenceWithLoRA`, or whatever answers as it does.
         database: what questions are about. Its schema, and those of its short texts that a question names, become part
             of the prompt: as names and quoted cells, never as instructions.
+        adapter: name of a loaded adapter that writes the SQL; None leaves it to the inferencer's default.
         grammar: whether the model can write only queries that the schema allows; joins are then limited to foreign
             keys. It made more answers right. A grammar takes 0.01 to 1.3 s to compile, once a schema.
         votes: queries to write for each question, at least 1: one greedy, the others sampled. The result that most of
@@ -38,6 +39,7 @@ class TextToSQL:
         inferencer: Inferencer,
         database: ReadOnlyDatabase,
         *,
+        adapter: str | None = None,
         grammar: bool = True,
         votes: int = 1,
         max_repairs: int = 1,
@@ -46,7 +48,8 @@ class TextToSQL:
             raise ValueError(f"votes must be at least 1, got {votes}")
         if max_repairs < 0:
             raise ValueError(f"max_repairs must be at least 0, got {max_repairs}")
-        self._inferencer, self._database = inferencer, database
+        self._inferencer = inferencer if adapter is None else WithAdapter(inferencer, adapter)
+        self._database = database
         self._grammar, self._votes, self._max_repairs = grammar, votes, max_repairs
         self._values = ValueIndex(database.sample_texts())
 

@@ -69,15 +69,25 @@ def png(figure: Figure) -> bytes:
     return image.getvalue()
 
 
-def chart(num_rows: int, num_columns: int, height: float) -> tuple[Picture, Sequence[Axes]]:
+def chart(
+    num_rows: int,
+    num_columns: int,
+    height: float,
+    *,
+    row_heights: Sequence[float] | None = None,
+    share_x: bool = True,
+) -> tuple[Picture, Sequence[Axes]]:
     """Returns a picture with empty charts, row by row.
 
     Args:
-        num_rows, num_columns: of the charts; those of a column share the x axis if there are several rows.
+        num_rows, num_columns: of the charts.
         height: in inches.
+        row_heights: of the rows, in proportion; None for equal ones.
+        share_x: whether those of a column share the x axis if there are several rows.
     """
     picture = Picture(figsize=(WIDTH, height), dpi=_DPI, facecolor=PAPER, layout="constrained")
-    axes = picture.subplots(num_rows, num_columns, sharex="col" if num_rows > 1 else False, squeeze=False).ravel()
+    sharing = {"sharex": "col" if share_x and num_rows > 1 else False}
+    axes = picture.subplots(num_rows, num_columns, **sharing, height_ratios=row_heights, squeeze=False).ravel()
     for one in axes:
         # Ticks are made when the picture is rendered, when the style is another one.
         one.tick_params(which="both", color=GREY, labelcolor=INK, labelsize=9)

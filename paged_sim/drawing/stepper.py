@@ -4,16 +4,14 @@ Without ipywidgets, or outside of a notebook, there is a still picture of some s
 notebook is only read, on GitHub for one: the stepper's output carries the still picture along.
 """
 
-import sys
 from base64 import b64encode
 from collections.abc import Sequence
 from html import escape
-from importlib.util import find_spec
 from typing import Any
 
-from paged_sim.checks import require
 from paged_sim.drawing.block_map import draw_block_map
 from paged_sim.drawing.figure import Picture, png
+from paged_sim.drawing.notebook import shows_widgets
 from paged_sim.drawing.snapshot import Snapshot
 from paged_sim.drawing.stage import Stage
 from paged_sim.drawing.stills import draw_steps
@@ -88,14 +86,4 @@ def show_steps(
         ValueError: the snapshots cannot be drawn, an index is not that of a snapshot, or `interactive` is True and
             ipywidgets is missing.
     """
-    has_widgets = find_spec("ipywidgets") is not None
-    require(interactive is not True or has_widgets, "interactive", "False or None without ipywidgets", interactive)
-    if interactive is None:
-        interactive = has_widgets and _runs_in_notebook()
-    return Stepper(snapshots) if interactive else draw_steps(snapshots, indices)
-
-
-def _runs_in_notebook() -> bool:
-    """Whether IPython runs as a kernel; if nobody has imported it, it does not."""
-    ipython = sys.modules.get("IPython")
-    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")
+    return Stepper(snapshots) if shows_widgets(interactive) else draw_steps(snapshots, indices)

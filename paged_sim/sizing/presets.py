@@ -32,6 +32,11 @@ class Preset:
     sources: tuple[str, ...]
 
     @property
+    def short_name(self) -> str:
+        """Its first name, without the organisation."""
+        return _without_organisation(self.names[0])
+
+    @property
     def shape(self) -> ModelShape:
         """Its shape, under its first name."""
         return shape_from_config(self.config, self.names[0], self.num_parameters)

@@ -14,7 +14,7 @@ MISTAKES = [(name, text) for name, exercise in EXERCISES.items() for text in exe
 
 def named(name: str, function: Any, parameters: list[str]) -> Any:
     """Gives a function the parameters' names of its exercise."""
-    return eval(f"lambda {', '.join(parameters)}: function({', '.join(parameters)})", {"function": function})  # noqa: S307
+    return eval(f"lambda {', '.join(parameters)}: function({', '.join(parameters)})", {"function": function})
 
 
 def parameters_of(exercise: Exercise) -> list[str]:

@@ -408,7 +408,7 @@ def test_a_still_picture_where_no_notebook_runs(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_still_picture_without_ipywidgets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("paged_sim.drawing.stepper.find_spec", lambda _name: None)
+    monkeypatch.setattr("paged_sim.drawing.notebook.find_spec", lambda _name: None)
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: SimpleNamespace(kernel=None)))
     monkeypatch.setitem(sys.modules, "ipywidgets", None)
     assert isinstance(show_steps(EVENTFUL), Figure)
