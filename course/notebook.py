@@ -7,6 +7,7 @@ from typing import Any, Final
 import nbformat
 from nbclient import NotebookClient
 from nbformat import NotebookNode
+from traitlets.config import Config
 
 from inference.json_file import write_text
 
@@ -77,6 +78,8 @@ def run_notebook(
         fresh,
         timeout=CELL_TIMEOUT_S,
         kernel_name="python3",
+        # Over TCP the kernel warns that it is not encrypted.
+        config=Config({"KernelManager": {"transport": "ipc"}}),
         resources={"metadata": {"path": str(folder)}},
         record_timing=False,
         store_widget_state=False,

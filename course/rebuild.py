@@ -30,11 +30,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, metavar="FILE", help="where it is written (the same file)")
     options = parser.parse_args(arguments)
     notebook = read_notebook(options.notebook)
+    running = ""
+
+    def show(cell: NotebookNode) -> None:
+        nonlocal running
+        running = cell.id
+        bar.set_description(running)
+        bar.update()
+
     with tqdm(total=len(code_cells(notebook)), unit="cell") as bar:
         try:
-            fresh = run_notebook(notebook, on_cell=lambda cell: (bar.set_description(cell.id), bar.update()))
+            fresh = run_notebook(notebook, on_cell=show)
         except CellExecutionError as error:
-            print(f"\nNothing was written, since a cell failed:\n{error}", file=sys.stderr)
+            print(f"\nNothing was written: the cell {running} failed: {error.ename}: {error.evalue}", file=sys.stderr)
             return 1
     target = options.output or options.notebook
     write_notebook(fresh, target)

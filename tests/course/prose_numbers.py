@@ -16,7 +16,7 @@ GUESSES = {"waste-predict": ["95", "70", "40"], "effect-predict": ["40"], "lora-
 # Section 7.1 and 7.2 of the paper; the H100's data sheet, 989 TFLOP/s over 3.35 TB/s.
 PRINTED = {
     "part-1-limits": ["26"],
-    "part-1-questions": ["128"],
+    "part-1-questions": ["128", "32"],
     "reserve-predict": [str(TABLE_1["OPT-13B"].weights), str(OPT_13B_KV_BYTES_PER_TOKEN // 1024)],
     "intensity-read": [f"{989 / 3.35:.0f}"],
     # vLLM's default of gpu_memory_utilization, in percent.

@@ -6,12 +6,12 @@ import re
 
 import pytest
 from nbformat import NotebookNode
-from tests.course.prose import numbers_in_prose, orphans, parts
-from tests.course.prose_numbers import computed_numbers
 
 from course.checking import check_exercise
 from course.exercises import EXERCISES
 from course.notebook import NOTEBOOK, code_cells, read_notebook, tags, text_cells
+from tests.course.prose import numbers_in_prose, orphans, parts
+from tests.course.prose_numbers import computed_numbers
 
 TITLES = [
     "Part 1 · vLLM basics (PagedAttention, KV cache)",

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 import nbformat
 import pytest
 from nbformat import NotebookNode
-from tests.course.outputs import differences
-from tests.course.prose import parts
 
 from course.notebook import code_cells, read_notebook, run_notebook
+from tests.course.outputs import differences
+from tests.course.prose import parts
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 

@@ -7,9 +7,9 @@ import nbformat
 import pytest
 from matplotlib.figure import Figure
 from nbformat.v4 import new_code_cell, new_notebook, new_output
-from tests.course.outputs import differences
 
 from course.notebook import cleaned
+from tests.course.outputs import differences
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 

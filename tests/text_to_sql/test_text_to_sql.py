@@ -120,6 +120,22 @@ def test_the_model_is_asked_once_for_all_questions_and_greedily(database: ReadOn
     }
 
 
+def test_an_adapter_that_is_named_answers(database: ReadOnlyDatabase) -> None:
+    calls = []
+
+    class Engine:
+        def prompt_tokens(self, messages: Sequence[Message], **options: Any) -> int:
+            calls.append(options)
+            return Parrot().prompt_tokens(messages)
+
+        def generate_batch_detailed(self, conversations: Any, **options: Any) -> list[GenerationResult]:
+            calls.append({"adapters": options.pop("adapters")})
+            return Parrot("SELECT 1").generate_batch_detailed(conversations, **options)
+
+    assert TextToSQL(Engine(), database, adapter="mine").ask("How many?").rows == ((1,),)
+    assert {tuple(call.items()) for call in calls} == {(("adapter", "mine"),), (("adapters", "mine"),)}
+
+
 def test_the_grammar_is_that_of_the_schema(database: ReadOnlyDatabase) -> None:
     model = Parrot(COUNT)
     TextToSQL(model, database).ask("How many?")
