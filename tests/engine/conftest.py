@@ -14,6 +14,11 @@ from text_to_sql.sample_database import sample_database_path
 from text_to_sql.values import ValueIndex
 from vllm_offline_inference import VLLMInferenceWithLoRA, merge_lora_to_base_model
 
+# Heads of 64, as vLLM's attention on a CPU wants them.
+TINY = {
+    "hidden_size": 256, "intermediate_size": 256, "num_hidden_layers": 2, "num_attention_heads": 4,
+    "num_key_value_heads": 2, "vocab_size": 49_152, "max_position_embeddings": 1024, "tie_word_embeddings": True,
+}  # fmt: skip
 SMALL = {"max_model_len": 1024, "kv_cache_memory_bytes": GIB // 2}
 QUESTIONS = (
     "How many customers live in South Korea?",

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 Conversations = list[list[dict[str, str]]]
 WEIGHTS = "adapter_model.safetensors"
-GREEDY = {"temperature": 0, "max_tokens": 24}
+GREEDY = {"temperature": 0, "max_tokens": 12}
 
 
 def make_adapter(folder: Path, change: Callable[[str, torch.Tensor], torch.Tensor]) -> Path:

@@ -12,7 +12,8 @@ from vllm_offline_inference import VLLMInferenceWithLoRA
 pytestmark = pytest.mark.slow
 
 Conversations = list[list[dict[str, str]]]
-OPTIONS = {"temperature": 0, "max_tokens": 24}
+# Longer than the ten steps after which an answer is broken off.
+OPTIONS = {"temperature": 0, "max_tokens": 14}
 
 
 def press_ctrl_c() -> None:
@@ -43,21 +44,27 @@ def at_step(lora_engine: VLLMInferenceWithLoRA, monkeypatch: pytest.MonkeyPatch)
     return prepare
 
 
+@pytest.fixture(scope="module")
+def expected(lora_engine: VLLMInferenceWithLoRA, conversations: Conversations) -> list[str]:
+    """The answers to the first four conversations."""
+    return lora_engine.generate_batch(conversations[:4], show_progress=False, **OPTIONS)
+
+
 @pytest.mark.parametrize("number", [0, 9])
 @pytest.mark.parametrize(("event", "error"), [(press_ctrl_c, KeyboardInterrupt), (fail, RuntimeError)])
 def test_a_batch_that_ends_early_leaves_nothing_behind(
     lora_engine: VLLMInferenceWithLoRA,
     conversations: Conversations,
+    expected: list[str],
     at_step: Callable[..., None],
     number: int,
     event: Callable[[], None],
     error: type[BaseException],
 ) -> None:
-    expected = lora_engine.generate_batch(conversations[:4], show_progress=False, **OPTIONS)
     assert lora_engine.llm.reset_prefix_cache()
     at_step(number, event)
     with pytest.raises(error):
-        lora_engine.generate_batch(conversations[4:] + conversations[:4], show_progress=False, **OPTIONS)
+        lora_engine.generate_batch(conversations[4:8] + conversations[:4], show_progress=False, **OPTIONS)
     assert not lora_engine.llm.llm_engine.has_unfinished_requests()
     assert lora_engine.generate_batch(conversations[:4], show_progress=False, **OPTIONS) == expected
 

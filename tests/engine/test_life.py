@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 Conversations = list[list[dict[str, str]]]
 HELLO = [{"role": "user", "content": "Say hello."}]
-GREEDY = {"temperature": 0, "max_tokens": 12}
+GREEDY = {"temperature": 0, "max_tokens": 6}
 
 
 @pytest.fixture

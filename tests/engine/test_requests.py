@@ -1,8 +1,13 @@
 """Requests to a running engine: right answers to good ones, clear errors for bad ones, and a life after them."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
+from benchmarks.comparison.models import random_model
 from inference.errors import ChatError, InferenceError, PromptTooLongError, SamplingError
+from tests.engine.conftest import TINY
 from text_to_sql.bundled_adapter import BUNDLED_ADAPTER
 from vllm_offline_inference import VLLMInferenceWithLoRA
 
@@ -11,13 +16,15 @@ pytestmark = pytest.mark.slow
 Conversations = list[list[dict[str, str]]]
 HELLO = [{"role": "user", "content": "Say hello."}]
 GREEDY = {"temperature": 0, "max_tokens": 12}
+# Two layers with two heads of 64 numbers, keys and values in float32: 2 KiB a token.
+TINY_KV = 11_648 * 2048
 
 
 def test_base_and_adapter_rows_of_one_batch_get_their_own_models_answers(
     lora_engine: VLLMInferenceWithLoRA, conversations: Conversations
 ) -> None:
     names = [BUNDLED_ADAPTER.name, None] * 4
-    options = {"temperature": 0, "max_tokens": 24, "show_progress": False}
+    options = {"show_progress": False, **GREEDY}
     mixed = lora_engine.generate_batch(conversations[:8], adapters=names, **options)
     alone = [
         lora_engine.generate_batch([messages], adapters=name, **options)[0]
@@ -40,18 +47,28 @@ def test_details_of_an_answer(lora_engine: VLLMInferenceWithLoRA) -> None:
     assert result.finish_reason in ("stop", "length")
 
 
-def test_seeded_prompts_that_take_two_steps_are_answered_as_alone(lora_engine: VLLMInferenceWithLoRA) -> None:
+@pytest.fixture
+def tiny_engine(tmp_path: Path) -> Iterator[VLLMInferenceWithLoRA]:
+    """A random model, which reads a prompt in no time; its answers say which numbers were drawn, more than sense would.
+
+    Its KV cache holds as many tokens as the other engine's, fewer than all prompts have.
+    """
+    model = random_model(tmp_path / "tiny", TINY)
+    with VLLMInferenceWithLoRA(model, enable_lora=True, max_model_len=1024, kv_cache_memory_bytes=TINY_KV) as engine:
+        yield engine
+
+
+def test_seeded_prompts_that_take_two_steps_are_answered_as_alone(tiny_engine: VLLMInferenceWithLoRA) -> None:
     """On a CPU vLLM 0.32 ends with "CPU Generator does not use offset" where a step has no room for a whole prompt."""
     numbers = [" ".join(str(number + 7 * place) for number in range(190)) for place in range(24)]
     prompts = [[{"role": "user", "content": f"Continue: {text}"}] for text in numbers]
-    options = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "seed": 3, "max_tokens": 3, "adapter": None}
-    batch = {name: value for name, value in options.items() if name != "adapter"}
-    lora_engine.llm.reset_prefix_cache()
-    together = lora_engine.generate_batch(prompts, adapters=[None] * 24, show_progress=False, **batch)
-    lora_engine.llm.reset_prefix_cache()
-    alone = [lora_engine.generate(prompt, **options) for prompt in prompts]
+    options = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "seed": 3, "max_tokens": 3}
+    together = tiny_engine.generate_batch(prompts, show_progress=False, **options)
+    assert tiny_engine.llm.reset_prefix_cache()
+    alone = [tiny_engine.generate(prompt, **options) for prompt in prompts]
     assert together == alone
-    assert lora_engine.prompt_tokens(prompts[0]) * len(prompts) > 8_192
+    assert tiny_engine.prompt_tokens(prompts[0]) * len(prompts) > 8_192
+    assert tiny_engine.llm.llm_engine.vllm_config.scheduler_config.max_num_batched_tokens <= 8_192
 
 
 def test_max_tokens_ends_an_answer(lora_engine: VLLMInferenceWithLoRA) -> None:

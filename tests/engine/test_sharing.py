@@ -35,9 +35,9 @@ def test_an_engine_that_is_dropped_ends_and_the_others_live_on(
 
 
 def test_threads_take_turns(lora_engine: VLLMInferenceWithLoRA, conversations: Conversations) -> None:
-    expected = [lora_engine.generate(messages, **OPTIONS) for messages in conversations[:6]]
+    expected = [lora_engine.generate(messages, **OPTIONS) for messages in conversations[:4]]
     with ThreadPoolExecutor(3) as pool:
-        answers = list(pool.map(lambda messages: lora_engine.generate(messages, **OPTIONS), conversations[:6]))
+        answers = list(pool.map(lambda messages: lora_engine.generate(messages, **OPTIONS), conversations[:4]))
     assert answers == expected
 
 

@@ -22,10 +22,11 @@ from inference.bundled_model import bundled_model_path, is_complete
 from inference.cache import CACHE_NAME, cache_folder
 from inference.errors import BaseModelError
 
-# The loaders are replaced by ones that write a file and then end the process, as a full machine would.
+# The libraries, slow to import, are replaced by loaders that write a file and then end the process, as a full machine
+# would.
 KILLED_WHILE_SAVING = """
 import os, signal, sys
-import transformers
+from unittest import mock
 from inference.bundled_model import bundled_model_path
 
 class Killed:
@@ -34,7 +35,8 @@ class Killed:
         (folder / "model.safetensors").write_bytes(b"half")
         os.kill(os.getpid(), signal.SIGKILL)
 
-transformers.AutoModelForCausalLM.from_pretrained = lambda *arguments, **options: Killed()
+sys.modules["torch"] = sys.modules["transformers"] = libraries = mock.MagicMock()
+libraries.AutoModelForCausalLM.from_pretrained.return_value = Killed()
 bundled_model_path()
 """
 

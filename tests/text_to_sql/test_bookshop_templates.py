@@ -17,7 +17,7 @@ from text_to_sql.grammar import sql_grammar
 
 @cache
 def drawn() -> list[Example]:
-    return [example for pack in draw_from_templates(2 * len(load_templates()), seed=3) for example in pack]
+    return [example for pack in draw_from_templates(len(load_templates()), seed=3) for example in pack]
 
 
 def words(text: str) -> list[str]:
