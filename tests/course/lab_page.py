@@ -170,6 +170,8 @@ class LabPage:
         self.choose("Settings", "apputils:change-theme", submenu="Theme", text=theme)
         with self._evidence():
             self.page.locator(f"body[data-jp-theme-name='{theme}']").wait_for(state="attached")
+            # While it loads, a splash dims the page.
+            self.page.locator("#jupyterlab-splash").wait_for(state="detached")
 
     def photograph(self, index: int, file: Path) -> None:
         """Writes a picture of a cell, however high."""

@@ -95,7 +95,7 @@ def test_every_exercise_has_its_cell_hint_and_solution(notebook: NotebookNode) -
     open_ones = stubs(notebook)
     assert set(open_ones) == set(solutions(notebook)) == set(EXERCISES)
     for name, function in open_ones.items():
-        assert ast.unparse(function.body[0]) == "...", name
+        assert ast.unparse(function.body[0]) == "return ...", name
         text = cell(notebook, f"ex-{name.replace('_', '-')}").outputs[0].data["text/plain"]
         assert f"{name}: {NOT_DONE}" in text
     numbers = re.findall(r"\*\*Exercise (\d+)\.\*\*", "\n".join(one.source for one in text_cells(notebook)))

@@ -8,10 +8,17 @@ import pytest
 from nbformat import NotebookNode
 
 from course.notebook import code_cells, read_notebook, run_notebook
+from inference.bundled_model import bundled_model_path
 from tests.course.outputs import differences
 from tests.course.prose import parts
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def converted_model() -> None:
+    """The first use of the bundled model says that it is converted once, and the notebook was stored after that."""
+    bundled_model_path()
 
 
 def only(notebook: NotebookNode, cells: Iterable[NotebookNode]) -> NotebookNode:
