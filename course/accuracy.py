@@ -73,4 +73,5 @@ def accuracy_table() -> "Markdown":
     from benchmarks.stored_results import load
     from text_to_sql.scoring import tables
 
-    return Markdown(tables.accuracy_table(load("text_to_sql_accuracy")))
+    record = load("text_to_sql_accuracy")
+    return Markdown(f"{tables.accuracy_table(record)}\n\nOn schemas of Spider's kind:\n\n{tables.aids_table(record)}")

@@ -70,13 +70,16 @@ def check_exercise(name: str, exercise: Exercise, function: Callable[..., Any]) 
     for number, arguments in enumerate(cases):
         try:
             results.append(function(*deepcopy(arguments)))
+            if number == 0 and results[0] is Ellipsis:
+                return CheckResult(None, (f"{name}: not answered yet", "Replace the ... and run the cell again."))
+            expected = exercise.oracle(*deepcopy(arguments))
+            is_right = exercise.same(results[-1], expected)
         except Exception as error:
             call = _call(name, wanted, arguments)
             return CheckResult(False, (f"{name} raises {type(error).__name__}", f"{call} raises: {error}"))
-        if number == 0 and (results[0] is None or results[0] is Ellipsis):
-            return CheckResult(None, (f"{name}: not answered yet", "Replace the ... and run the cell again."))
-        expected = exercise.oracle(*deepcopy(arguments))
-        if not exercise.same(results[-1], expected):
+        if results[-1] is None:
+            return CheckResult(False, (f"{name} returns None", "Is a return missing?"))
+        if not is_right:
             lines = _difference(_call(name, wanted, arguments), results[-1], expected)
             return CheckResult(False, (f"{name}: not yet", *lines, *_explanation(exercise, cases, function)))
     text = f"{name} agrees with {exercise.source}, on {len(cases)} inputs"

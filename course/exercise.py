@@ -17,7 +17,9 @@ def equal(yours: Any, expected: Any) -> bool:
         return is_list and all(map(equal, yours, expected))
     if isinstance(expected, bool):
         return isinstance(yours, bool | np.bool_) and bool(yours) == expected
-    return type(yours) is not bool and not isinstance(yours, np.ndarray) and bool(yours == expected)
+    if isinstance(yours, np.ndarray):
+        return yours.ndim == 0 and bool(yours == expected)
+    return type(yours) is not bool and bool(yours == expected)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +44,12 @@ class Exercise:
 
 
 def close(yours: Any, expected: Any) -> bool:
-    """Whether two numbers or arrays agree to six digits."""
+    """Whether two numbers or arrays agree to five digits."""
     try:
         given, wanted = np.asarray(yours, dtype=float), np.asarray(expected, dtype=float)
     except (TypeError, ValueError):
         return False
-    return given.shape == wanted.shape and bool(np.allclose(given, wanted, rtol=1e-6, atol=math.ulp(1e6)))
+    return given.shape == wanted.shape and bool(np.allclose(given, wanted, rtol=1e-5, atol=math.ulp(1e6)))
 
 
 def all_close(yours: Any, expected: Any) -> bool:

@@ -21,14 +21,20 @@ class LockstepRow:
 
     Attributes:
         step: counted from 0.
-        num_scheduled_tokens: tokens by request, as the simulator schedules them.
-        simulator, vllm: block tables by request, while the step computes.
+        num_scheduled_tokens, vllm_scheduled_tokens: tokens by request, as the simulator and as vLLM schedule them.
+        simulator, vllm: block tables of the running requests, while the step computes.
     """
 
     step: int
     num_scheduled_tokens: dict[str, int]
+    vllm_scheduled_tokens: dict[str, int]
     simulator: Tables
     vllm: Tables
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether both schedule the same tokens into the same blocks."""
+        return (self.num_scheduled_tokens, self.simulator) == (self.vllm_scheduled_tokens, self.vllm)
 
 
 def lockstep(trace: Sequence[TraceRequest], config: SchedulerConfig) -> list[LockstepRow]:
@@ -49,10 +55,11 @@ def lockstep(trace: Sequence[TraceRequest], config: SchedulerConfig) -> list[Loc
     rows = []
     while ours.has_unfinished_requests:
         step, output = ours.schedule(), theirs.schedule()
-        ids = [request.request_id for request in ours.running]
-        tables = {one: ours.manager.block_ids(one) for one in ids}
-        vllm_tables = {one: theirs.kv_cache_manager.get_block_ids(one)[0] for one in ids}
-        rows.append(LockstepRow(len(rows), step.num_scheduled_tokens, tables, vllm_tables))
+        tables = {one.request_id: ours.manager.block_ids(one.request_id) for one in ours.running}
+        vllm_ids = [request.request_id for request in theirs.running]
+        vllm_tables = {one: theirs.kv_cache_manager.get_block_ids(one)[0] for one in vllm_ids}
+        scheduled = (step.num_scheduled_tokens, dict(output.num_scheduled_tokens))
+        rows.append(LockstepRow(len(rows), *scheduled, tables, vllm_tables))
         ours.update(step, {one: answers[one][ours.requests[one].num_output_tokens] for one in step.sampling})
         theirs.update_from_output(output, model_output(output, sampled_tokens(theirs, output, answers)))
     return rows
@@ -68,7 +75,7 @@ def lockstep_table(rows: Sequence[LockstepRow]) -> "pd.DataFrame":
             "tokens scheduled": row.num_scheduled_tokens,
             "block tables, simulator": row.simulator,
             "block tables, vLLM": row.vllm,
-            "equal": row.simulator == row.vllm,
+            "equal": row.is_equal,
         }
         for row in rows
     ]

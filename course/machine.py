@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from html import escape
 
 GIB = 1024**3
+# What the engine of the course takes.
+LEAST_MEMORY_GIB = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +41,6 @@ class Machine:
         return 128 if self.has_gpu else 32
 
     @property
-    def num_batched_questions(self) -> int:
-        """Requests of the batches of Parts 2 and 4."""
-        return 64 if self.has_gpu else 16
-
-    @property
     def num_scored_questions(self) -> int:
         """Questions whose SQL is scored in Part 6."""
         return 243 if self.has_gpu else 24
@@ -54,14 +51,16 @@ class Machine:
             f", {self.gpu_memory_gib:.0f} GiB on the GPU" if self.gpu_memory_gib else ""
         )
         runs = "everything runs" if self.has_gpu else "everything runs; GPU curves are shown from stored records"
-        batches = f"{self.num_batched_questions} requests in a batch"
-        at_once = " and ".join(map(str, self.concurrencies))
+        *most, last = map(str, self.concurrencies)
+        at_once = f"{', '.join(most)} and {last}"
+        if self.memory_gib < LEAST_MEMORY_GIB:
+            runs = f"too little memory: {LEAST_MEMORY_GIB} GiB are needed, end other programs first"
         return [
             ("computes on", f"{self.device}, {self.cores} cores"),
             ("memory", memory),
             ("versions", ", ".join(f"{name} {number}" for name, number in self.versions.items())),
             ("Parts 1, 1.5, 2.5", "no model is needed"),
-            ("Parts 2, 3, 4", f"{runs}; {batches}"),
+            ("Parts 2, 3, 4", runs),
             ("Part 5, live", f"{at_once} requests at once, answers of {self.output_tokens} tokens"),
             ("Part 6, live", f"{self.num_scored_questions} of 243 reference questions are scored"),
         ]
@@ -78,24 +77,17 @@ class Machine:
 
 
 def find_machine() -> Machine:
-    """Returns the machine that this process runs on.
-
-    Raises:
-        RuntimeError: less than 4 GiB of memory are free, too little for the course's engine.
-    """
+    """Returns the machine that this process runs on."""
     import torch
 
     from inference.free_memory import free_memory
 
     has_gpu = torch.cuda.is_available()
-    memory_gib = free_memory() / GIB
-    if memory_gib < 4:
-        raise RuntimeError(f"{memory_gib:.1f} GiB of memory are free; the course needs 4. End other programs first.")
     return Machine(
         device=torch.cuda.get_device_name() if has_gpu else _processor(),
         has_gpu=has_gpu,
         cores=len(os.sched_getaffinity(0)),
-        memory_gib=memory_gib,
+        memory_gib=free_memory() / GIB,
         gpu_memory_gib=torch.cuda.get_device_properties(0).total_memory / GIB if has_gpu else None,
         versions={"Python": platform.python_version(), **_versions()},
     )

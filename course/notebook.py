@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import nbformat
@@ -74,18 +75,19 @@ def run_notebook(
         nbclient.exceptions.CellExecutionError: a cell raised, which has not the tag `raises-exception`.
     """
     fresh = without_outputs(notebook)
-    client = NotebookClient(
-        fresh,
-        timeout=CELL_TIMEOUT_S,
-        kernel_name="python3",
-        # Over TCP the kernel warns that it is not encrypted.
-        config=Config({"KernelManager": {"transport": "ipc"}}),
-        resources={"metadata": {"path": str(folder)}},
-        record_timing=False,
-        store_widget_state=False,
-        on_cell_execute=lambda cell, cell_index: on_cell(cell) if on_cell else None,
-    )
-    client.execute()
+    with TemporaryDirectory(prefix="kernel-") as sockets:
+        client = NotebookClient(
+            fresh,
+            timeout=CELL_TIMEOUT_S,
+            kernel_name="python3",
+            # Over TCP the kernel warns that it is not encrypted.
+            config=Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/kernel"}}),
+            resources={"metadata": {"path": str(folder)}},
+            record_timing=False,
+            store_widget_state=False,
+            on_cell_execute=lambda cell, cell_index: on_cell(cell) if on_cell else None,
+        )
+        client.execute()
     return cleaned(fresh)
 
 

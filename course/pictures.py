@@ -38,13 +38,12 @@ def draw_token_slots(slots: Sequence[int], num_blocks: int, block_size: int) -> 
 
 
 @rc_context(PAPER_STYLE)
-def draw_bars(values: Mapping[str, float], label: str, *, log: bool = False, number: str = "{:,.0f}") -> Picture:
+def draw_bars(values: Mapping[str, float], label: str, *, number: str = "{:,.0f}") -> Picture:
     """Returns a picture of one horizontal bar for each value.
 
     Args:
         values: by name, from top to bottom.
         label: of the axis, with its unit.
-        log: whether the axis is logarithmic.
         number: how a value is written beside its bar.
     """
     picture, (axes,) = chart(1, 1, height=0.6 + 0.36 * len(values))
@@ -53,8 +52,6 @@ def draw_bars(values: Mapping[str, float], label: str, *, log: bool = False, num
     axes.invert_yaxis()
     axes.margins(x=0.15)
     axes.grid(visible=False, axis="y")
-    if log:
-        axes.set_xscale("log")
     axes.set_xlabel(label)
     return picture
 

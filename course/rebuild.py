@@ -12,7 +12,7 @@ from base64 import b64decode
 from collections.abc import Sequence
 from pathlib import Path
 
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
 from tqdm import tqdm
 
@@ -41,8 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tqdm(total=len(code_cells(notebook)), unit="cell") as bar:
         try:
             fresh = run_notebook(notebook, on_cell=show)
-        except CellExecutionError as error:
-            print(f"\nNothing was written: the cell {running} failed: {error.ename}: {error.evalue}", file=sys.stderr)
+        except (CellExecutionError, DeadKernelError, RuntimeError) as error:
+            reason = f"{error.ename}: {error.evalue}" if isinstance(error, CellExecutionError) else error
+            print(f"\nNothing was written: the cell {running} failed: {reason}", file=sys.stderr)
             return 1
     target = options.output or options.notebook
     write_notebook(fresh, target)

@@ -1,6 +1,5 @@
 """The notebook's one engine: every part asks for it, the first one starts it."""
 
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,15 +9,22 @@ if TYPE_CHECKING:
 GIB = 1024**3
 # Long enough for every prompt of the course, short enough for a prompt that is too long.
 MAX_MODEL_LEN = 2048
+# The KV cache has a size of its own, so two engines fit on a small GPU; vLLM wants this share of it to be free.
+LEAST_UTILIZATION = 0.05
 
 
-@cache
+_engines: list["VLLMInferenceWithLoRA"] = []
+
+
 def course_engine() -> "VLLMInferenceWithLoRA":
     """Returns the engine of this kernel: the bundled model, with room for three LoRA adapters.
 
-    The first call starts it, which takes about half a minute on two cores; later calls return it at once.
+    The first call starts it, which takes about half a minute on two cores; later calls return it at once, or start
+    another one if it was closed.
     """
-    return new_engine()
+    if not _engines or _engines[0].llm is None:
+        _engines[:] = [new_engine()]
+    return _engines[0]
 
 
 def new_engine(base_model_name: str | Path | None = None, *, enable_lora: bool = True) -> "VLLMInferenceWithLoRA":
@@ -36,4 +42,5 @@ def new_engine(base_model_name: str | Path | None = None, *, enable_lora: bool =
         max_adapters=3,
         max_model_len=MAX_MODEL_LEN,
         kv_cache_memory_bytes=GIB,
+        gpu_memory_utilization=LEAST_UTILIZATION,
     )

@@ -37,10 +37,10 @@ def slot_of(block_table: list[int], position: int, block_size: int) -> int:
 
 
 def merge_blocks(a: Half, b: Half) -> Half:
-    """The online softmax: both halves measured against the larger maximum."""
+    """Softmax over all scores: both halves as sums of exp(score), then measured against the larger maximum."""
+    total, weighted = (math.exp(a[0]) * a[part] + math.exp(b[0]) * b[part] for part in (1, 2))
     maximum = max(a[0], b[0])
-    shrink_a, shrink_b = math.exp(a[0] - maximum), math.exp(b[0] - maximum)
-    return maximum, a[1] * shrink_a + b[1] * shrink_b, a[2] * shrink_a + b[2] * shrink_b
+    return maximum, total / math.exp(maximum), weighted / math.exp(maximum)
 
 
 def _added_up(a: Half, b: Half) -> Half:
@@ -111,7 +111,7 @@ EXERCISES = {
     ),
     "slot_of": Exercise(
         oracle=slot_of,
-        source="the slots that vLLM's block tables give",
+        source="the simulator's slot mapping, which is vLLM's",
         cases=_tables,
         mistakes={
             "The offset within the block is missing.": lambda block_table, position, block_size: (

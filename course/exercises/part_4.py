@@ -24,8 +24,16 @@ def lora_output(
 
 
 def num_lora_parameters(rank: int, shapes: Shapes) -> int:
-    """Numbers in A [rank, in] and B [out, rank] of every adapted matrix [out, in]."""
-    return sum(rank * (rows + columns) for rows, columns in shapes)
+    """Numbers in the matrices that peft makes for layers of these shapes."""
+    import torch
+    from peft import LoraConfig
+    from peft.tuners.lora import Linear
+
+    layers = [
+        Linear(torch.nn.Linear(columns, rows), adapter_name="x", r=rank, config=LoraConfig(r=rank))
+        for rows, columns in shapes
+    ]
+    return sum(matrix["x"].weight.numel() for layer in layers for matrix in (layer.lora_A, layer.lora_B))
 
 
 def _layers() -> list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, float]]:

@@ -35,7 +35,13 @@ EXERCISES = {
     "speedup": Exercise(
         oracle=speedup,
         source="the benchmark's tables",
-        cases=lambda: [([4.0, 4.4, 9.0], [2.0, 2.0, 2.2]), ([1.0, 1.0, 1.0], [2.0, 2.0, 8.0]), ([3.0], [1.5])],
+        cases=lambda: [
+            ([4.0, 4.4, 9.0], [2.0, 2.0, 2.2]),
+            ([1.0, 1.0, 1.0], [2.0, 2.0, 8.0]),
+            ([3.0], [1.5]),
+            ([4.0, 5.0, 9.0], [1.0, 5.0, 3.0]),
+            ([1.0, 2.0, 3.0, 10.0], [1.0, 1.0, 2.0, 2.0]),
+        ],
         same=close,
         mistakes={
             "One disturbed run moves a mean; take the medians.": lambda baseline_seconds, seconds: (

@@ -1,5 +1,6 @@
 """Part 6: when two results are the same answer."""
 
+from collections import Counter
 from typing import Any
 
 from course.exercise import Exercise
@@ -21,10 +22,11 @@ def _result(rows: Rows) -> QueryResult:
 
 
 def _cases() -> list[tuple[Rows, Rows, bool]]:
-    a, b = ("Ada", 3), ("Bo", 5)
+    a, b, nothing = ("Ada", 3), ("Bo", 5), ("Bo", None)
     return [
         ([a, b], [a, b], True), ([a, b], [b, a], True), ([a, b], [b, a], False), ([a, a, b], [a, b, b], False),
         ([a, a, b], [a, b], False), ([a], [("Ada", 4)], False), ([a, b, a], [a, a, b], False), ([a], [], False),
+        ([b, nothing], [nothing, b], False),
     ]  # fmt: skip
 
 
@@ -39,7 +41,7 @@ EXERCISES = {
                 gold == predicted if ordered else set(gold) == set(predicted)
             ),
             "Where ORDER BY is asked for, the order counts.": lambda gold, predicted, ordered: (
-                sorted(gold) == sorted(predicted)
+                Counter(gold) == Counter(predicted)
             ),
         },
     ),

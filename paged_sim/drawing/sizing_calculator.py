@@ -22,7 +22,7 @@ from paged_sim.sizing.sizes import parse_size
 from paged_sim.sizing.trial import Trial, TrialSettings, attempt
 
 _MEMORY_SIZES = tuple(f"{gib}GiB" for gib in (8, 12, 16, 24, 32, 40, 48, 64, 80, 96, 141, 192))
-# vLLM has no KV cache of float32.
+# vLLM has no kv_cache_dtype of this name; a model in float32 has such a cache by "auto".
 _CACHE_DTYPES = ("auto", *(name for name in CACHE_DTYPES if name != "float32"))
 _BLOCK_SIZES = (1, 8, 16, 32, 64, 128, 256)
 # More would take seconds to count.

@@ -23,7 +23,7 @@ TRACE = [TraceRequest(name, (SYSTEM, Segment(name, 5)), Segment(f"{name}/answer"
 def test_both_schedulers_have_the_same_tables_at_every_step() -> None:
     rows = lockstep(TRACE, CONFIG)
     assert len(rows) == 8
-    assert all(row.simulator == row.vllm for row in rows)
+    assert all(row.is_equal for row in rows)
     assert lockstep_table(rows)["equal"].all()
 
 

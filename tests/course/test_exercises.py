@@ -46,9 +46,14 @@ def test_a_constant_does_not_pass(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", EXERCISES)
-@pytest.mark.parametrize("nothing", [None, ...])
-def test_an_exercise_that_nobody_has_answered_says_so(name: str, nothing: object) -> None:
-    result = check_exercise(name, EXERCISES[name], named(name, lambda *_: nothing, parameters_of(EXERCISES[name])))
+def test_a_forgotten_return_is_named(name: str) -> None:
+    result = check_exercise(name, EXERCISES[name], named(name, lambda *_: None, parameters_of(EXERCISES[name])))
+    assert result.lines == (f"{name} returns None", "Is a return missing?")
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_an_exercise_that_nobody_has_answered_says_so(name: str) -> None:
+    result = check_exercise(name, EXERCISES[name], named(name, lambda *_: ..., parameters_of(EXERCISES[name])))
     assert result.passed is None
     assert result.lines == (f"{name}: not answered yet", "Replace the ... and run the cell again.")
 

@@ -54,6 +54,18 @@ def test_a_cell_that_varies_is_held_to_its_kinds_of_output_only() -> None:
     assert "now [['execute_result', 'image/png', 'text/plain']]" in found
 
 
+def test_another_processor_may_choose_other_tokens_but_nothing_else() -> None:
+    def run(processor: str, answer: str, source: str) -> nbformat.NotebookNode:
+        notebook = shown(f"computes on: {processor}\nmemory: 4", tag="varies")
+        notebook.cells += shown(answer, source=source).cells
+        return notebook
+
+    asks, counts = "# uses llm (cell)\nllm.generate()", "1 + 1"
+    assert differences(run("A", "yes", asks), run("B", "no", asks)) == []
+    assert differences(run("A", "yes", asks), run("A", "no", asks)) == ["one: stored 'yes', now 'no'"]
+    assert differences(run("A", "2", counts), run("B", "3", counts)) == ["one: stored '2', now '3'"]
+
+
 def test_a_live_widget_goes_and_its_still_picture_stays() -> None:
     still = {"image/png": picture(1), "text/plain": "Stepper(9 steps)"}
     outputs = [

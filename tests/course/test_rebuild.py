@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from course.notebook import code_cells, read_notebook, write_notebook
+from course.notebook import NOTEBOOK, code_cells, read_notebook, run_notebook, write_notebook
 from course.rebuild import STEPPER_PICTURE, main, stepper_picture
 
 
@@ -18,6 +18,26 @@ def test_a_run_is_stored_with_its_counts(tmp_path: Path) -> None:
     first, second = code_cells(read_notebook(file))
     assert (first.execution_count, first.outputs[0].text) == (1, "42\n")
     assert second.outputs[0].data == {"text/plain": "2"}
+
+
+def test_a_kernel_that_dies_writes_nothing_either(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "small.ipynb"
+    write_notebook(new_notebook(cells=[new_code_cell("import os; os._exit(1)", id="deadly")]), file)
+    before = file.read_bytes()
+    assert main(["--notebook", str(file)]) == 1
+    assert file.read_bytes() == before
+    assert "Nothing was written: the cell deadly failed: Kernel died" in capsys.readouterr().err
+
+
+def test_it_runs_from_any_folder_and_leaves_nothing_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    before = set(NOTEBOOK.parent.iterdir())
+    fresh = run_notebook(new_notebook(cells=[new_code_cell("import course; course.__name__", id="one")]))
+    assert code_cells(fresh)[0].outputs[0].data == {"text/plain": "'course'"}
+    assert list(elsewhere.iterdir()) == []
+    assert set(NOTEBOOK.parent.iterdir()) == before
 
 
 def test_nothing_is_written_when_a_cell_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
