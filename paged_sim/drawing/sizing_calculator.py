@@ -28,10 +28,13 @@ _BLOCK_SIZES = (1, 8, 16, 32, 64, 128, 256)
 # More would take seconds to count.
 _MOST_TOKENS = 2**20
 _MOST_DEVICES = 64
+_MOST_WEIGHTS_GIB = 4096
+_GIB = 2**30
 # The controls in their order: attributes of the calculator, named after what they set, with what users read.
 _CONTROLS = {
     "model": "Model",
     "device_memory": "Device memory",
+    "weights": "Weights (GiB, 0: own)",
     "gpu_memory_utilization": "gpu_memory_utilization",
     "tensor_parallel_size": "Devices (TP size)",
     "kv_cache_dtype": "KV cache dtype",
@@ -40,7 +43,7 @@ _CONTROLS = {
     "output": "Answer (tokens)",
     "max_model_len": "max_model_len (0: own)",
 }
-_TOOLTIPS = {"max_model_len": "0: that of the model"}
+_TOOLTIPS = {"max_model_len": "0: that of the model", "weights": "0: counted; quantised ones must be given"}
 
 
 class SizingCalculator:
@@ -59,6 +62,8 @@ class SizingCalculator:
         self.model = widgets.Dropdown(options=list(self._shapes), value=model)
         memory, dtype, block_size = settings.device_memory, settings.kv_cache_dtype, settings.block_size
         self.device_memory = widgets.Dropdown(options=_memory_sizes(memory), value=memory)
+        weights = (settings.weights or 0) / _GIB
+        self.weights = widgets.BoundedFloatText(weights, min=0, max=max(_MOST_WEIGHTS_GIB, weights), step=0.5)
         share = settings.gpu_memory_utilization
         self.gpu_memory_utilization = widgets.FloatSlider(share, min=0.01, max=1, step=0.01, continuous_update=False)
         self.tensor_parallel_size = _number(settings.tensor_parallel_size, 1, _MOST_DEVICES)
@@ -78,6 +83,7 @@ class SizingCalculator:
         values = {name: getattr(self, name).value for name in _CONTROLS}
         values["shape"] = self._shapes[values.pop("model")]
         values["max_model_len"] = values["max_model_len"] or None
+        values["weights"] = round(values["weights"] * _GIB) or None
         return attempt(TrialSettings(**values))
 
     def _prepare(self, name: str) -> Any:
@@ -109,6 +115,7 @@ def show_sizing(
     model: str = "SmolLM2-1.7B-Instruct",
     *,
     device_memory: str = "24GiB",
+    weights: str | None = None,
     gpu_memory_utilization: float = DEFAULT_UTILIZATION,
     max_model_len: int | None = None,
     prompt: int = 512,
@@ -125,6 +132,7 @@ def show_sizing(
     Args:
         model: a known name, a folder with `config.json`, or owner/name on the hub.
         device_memory: of one device, such as "24GiB".
+        weights: all weights, such as "14GB"; None counts them, which quantised ones do not allow.
         gpu_memory_utilization: share of it that vLLM takes.
         max_model_len: most tokens of a request; None for the model's own.
         prompt: tokens of each prompt.
@@ -138,9 +146,11 @@ def show_sizing(
         ValueError: an argument makes no sense by itself, or `interactive` is True and ipywidgets is missing.
     """
     require(isinstance(model, str), "model", "the name or the path of a model", model)
+    require(isinstance(weights, str | None), "weights", "a size such as 14GB, or None", weights)
     settings = TrialSettings(
         shape=load_model_shape(model),
         device_memory=device_memory,
+        weights=None if weights is None else parse_size(weights, "weights"),
         gpu_memory_utilization=gpu_memory_utilization,
         max_model_len=max_model_len,
         prompt=prompt,

@@ -23,15 +23,23 @@ class Stepper:
     Args:
         snapshots: of one recording, at most 512 blocks each.
         seconds_per_step: how fast "play" goes; not faster than the steps can be drawn.
+        still_indices: the steps of the still picture that it carries along, counted from 0; None takes four.
 
     Raises:
-        ValueError: there are no snapshots, or they cannot be drawn together.
+        ValueError: there are no snapshots, they cannot be drawn together, or an index is not that of a snapshot.
     """
 
-    def __init__(self, snapshots: Sequence[Snapshot], *, seconds_per_step: float = 1.5) -> None:
+    def __init__(
+        self,
+        snapshots: Sequence[Snapshot],
+        *,
+        seconds_per_step: float = 1.5,
+        still_indices: Sequence[int] | None = None,
+    ) -> None:
         import ipywidgets as widgets
 
         self._snapshots = list(snapshots)
+        self._still = b64encode(png(draw_steps(self._snapshots, still_indices))).decode("ascii")
         self._stage = Stage.of(self._snapshots)
         self._images: dict[int, bytes] = {}
         last = len(self._snapshots) - 1
@@ -68,8 +76,7 @@ class Stepper:
         return f"Stepper({len(self._snapshots)} steps)"
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
-        still = b64encode(png(draw_steps(self._snapshots))).decode("ascii")
-        return self.widget._repr_mimebundle_(**options) | {"image/png": still, "text/plain": repr(self)}
+        return self.widget._repr_mimebundle_(**options) | {"image/png": self._still, "text/plain": repr(self)}
 
 
 def show_steps(
@@ -86,4 +93,6 @@ def show_steps(
         ValueError: the snapshots cannot be drawn, an index is not that of a snapshot, or `interactive` is True and
             ipywidgets is missing.
     """
-    return Stepper(snapshots) if shows_widgets(interactive) else draw_steps(snapshots, indices)
+    if shows_widgets(interactive):
+        return Stepper(snapshots, still_indices=indices)
+    return draw_steps(snapshots, indices)

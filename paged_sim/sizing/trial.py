@@ -21,6 +21,7 @@ class TrialSettings:
     Attributes:
         shape: the model.
         device_memory: of one device, such as "24GiB".
+        weights: bytes of all weights; None counts them, which quantised ones do not allow.
         gpu_memory_utilization: share of it that vLLM takes.
         max_model_len: most tokens of a request; None is the model's own.
         prompt: tokens of each prompt.
@@ -35,6 +36,7 @@ class TrialSettings:
 
     shape: ModelShape
     device_memory: str
+    weights: int | None = None
     gpu_memory_utilization: float = DEFAULT_UTILIZATION
     max_model_len: int | None = None
     prompt: int = 512
@@ -46,6 +48,8 @@ class TrialSettings:
     def __post_init__(self) -> None:
         require(isinstance(self.device_memory, str), "device_memory", "a size such as 24GiB", self.device_memory)
         require(self.device_bytes > 0, "device_memory", "above 0", self.device_memory)
+        if self.weights is not None:
+            require_integer("weights", self.weights, 0)
         require_number("gpu_memory_utilization", self.gpu_memory_utilization, 0, 1)
         require(self.gpu_memory_utilization > 0, "gpu_memory_utilization", "above 0", self.gpu_memory_utilization)
         if self.max_model_len is not None:
@@ -115,7 +119,7 @@ def _stages(settings: TrialSettings) -> Iterator[tuple[str, Any]]:
         tensor_parallel_size=settings.tensor_parallel_size,
     )
     yield "layout", layout
-    weights = weights_per_device(layout)
+    weights = weights_per_device(layout, settings.weights)
     yield "weights", weights
     share = settings.gpu_memory_utilization
     device = DeviceMemory(total=settings.device_bytes, weights=weights, gpu_memory_utilization=share)

@@ -107,6 +107,29 @@ def test_a_right_answer_is_drawn() -> None:
     assert "data:image/png;base64," in result._repr_html_()
 
 
+def test_an_error_of_the_oracle_is_not_the_readers() -> None:
+    def half(x: int) -> float:
+        return x / 0
+
+    exercise = Exercise(oracle=half, source="nobody", cases=lambda: [(1,)])
+    with pytest.raises(ZeroDivisionError):
+        check_exercise("half", exercise, lambda x: x / 2)
+
+
+def test_an_answer_that_cannot_be_drawn_passes_and_says_so() -> None:
+    exercise = EXERCISES["slot_of"]
+
+    def only_the_cases(block_table: list[int], position: int, block_size: int) -> int:
+        if (block_table, position, block_size) not in exercise.cases():
+            raise KeyError(position)
+        return exercise.oracle(block_table, position, block_size)
+
+    result = check_exercise("slot_of", exercise, only_the_cases)
+    assert result.passed is True
+    assert result.picture is None
+    assert result.lines[-1].startswith("Its picture asks for other inputs, on which it raises: ")
+
+
 def test_an_answer_that_changes_its_arguments_spoils_no_other_case() -> None:
     def free_queue_after(free_queue: list[int], block_table: list[int], num_full_blocks: int) -> list[int]:
         answer = EXERCISES["free_queue_after"].oracle(free_queue, block_table, num_full_blocks)

@@ -3,6 +3,7 @@
 import importlib.util
 import re
 import sys
+from base64 import b64encode
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -391,7 +392,9 @@ def test_the_stepper_carries_a_still_picture_along() -> None:
     bundle = Stepper(EVENTFUL[:2])._repr_mimebundle_()
     assert bundle["text/plain"] == "Stepper(2 steps)"
     assert "model_id" in bundle["application/vnd.jupyter.widget-view+json"]
-    assert bundle["image/png"].startswith("iVBOR")
+    assert bundle["image/png"] == b64encode(png(draw_steps(EVENTFUL[:2]))).decode()
+    chosen = Stepper(EVENTFUL, still_indices=[4, 6])._repr_mimebundle_()["image/png"]
+    assert chosen == b64encode(png(draw_steps(EVENTFUL, [4, 6]))).decode()
 
 
 def test_a_still_picture_where_no_notebook_runs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -401,7 +404,9 @@ def test_a_still_picture_where_no_notebook_runs(monkeypatch: pytest.MonkeyPatch)
     notebook = SimpleNamespace(get_ipython=lambda: SimpleNamespace(kernel=None))
     terminal = SimpleNamespace(get_ipython=lambda: None)
     monkeypatch.setitem(sys.modules, "IPython", notebook)
-    assert isinstance(show_steps(EVENTFUL), Stepper)
+    stepper = show_steps(EVENTFUL, indices=[4])
+    assert isinstance(stepper, Stepper)
+    assert stepper._repr_mimebundle_()["image/png"] == b64encode(png(draw_steps(EVENTFUL, [4]))).decode()
     assert isinstance(show_steps(EVENTFUL, interactive=False), Figure)
     monkeypatch.setitem(sys.modules, "IPython", terminal)
     assert isinstance(show_steps(EVENTFUL), Figure)

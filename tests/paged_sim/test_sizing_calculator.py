@@ -39,6 +39,7 @@ WORKING: list[dict[str, Any]] = [
     {"model": "gemma-2-9b-it", "device_memory": "48GiB", "block_size": 32},
     {"model": "DeepSeek-V2-Lite-Chat", "device_memory": "40GiB", "max_model_len": 20_000, "kv_cache_dtype": "fp8"},
     {"model": "Mistral-7B-v0.1", "output": 4_000, "kv_cache_dtype": "int4_per_token_head"},
+    {"model": "gpt-oss-20b", "weights": "12.8GiB"},
 ]
 WEIGHTS = "gpu_memory_utilization must be above 94.495, the share of weights and other memory (755.96 GiB), got 0.92"
 LENGTH = "max_model_len 131,072 does not fit: at most 58,320 tokens. It needs 8,193 blocks"
@@ -57,8 +58,12 @@ IMPOSSIBLE = [
 ]
 
 
-def trial_of(model: str = "SmolLM2-1.7B-Instruct", device_memory: str = "24GiB", **settings: Any) -> Trial:
-    return attempt(TrialSettings(shape=load_model_shape(model), device_memory=device_memory, **settings))
+def trial_of(
+    model: str = "SmolLM2-1.7B-Instruct", device_memory: str = "24GiB", weights: str | None = None, **settings: Any
+) -> Trial:
+    num_bytes = None if weights is None else parse_size(weights)
+    shape = load_model_shape(model)
+    return attempt(TrialSettings(shape=shape, device_memory=device_memory, weights=num_bytes, **settings))
 
 
 def calculator(**settings: Any) -> SizingCalculator:
@@ -84,12 +89,14 @@ def worked_out(
     max_model_len: int | None = None,
     prompt: int = 512,
     output: int = 256,
+    weights: str | None = None,
     **layout_options: Any,
 ) -> tuple[DeviceMemory, KVCacheCapacity, int, float]:
     """Returns device, capacity and requests, straight from the sizing classes."""
     layout = KVCacheLayout(shape=load_model_shape(model), **layout_options)
-    total, weights = parse_size(device_memory), weights_per_device(layout)
-    device = DeviceMemory(total=total, weights=weights, gpu_memory_utilization=gpu_memory_utilization)
+    total, given = parse_size(device_memory), None if weights is None else parse_size(weights)
+    each = weights_per_device(layout, given)
+    device = DeviceMemory(total=total, weights=each, gpu_memory_utilization=gpu_memory_utilization)
     length = max_model_len or layout.shape.default_max_model_len
     capacity = KVCacheCapacity(layout=layout, memory=device.kv_cache, max_model_len=length)
     lengths = prompt, output
@@ -164,6 +171,7 @@ def test_the_product_counts_what_one_of_several_devices_holds() -> None:
 CHANGES = [
     ("model", "SmolLM2-360M-Instruct", "model"),
     ("device_memory", "48GiB", "device_memory"),
+    ("weights", 6, "weights"),
     ("gpu_memory_utilization", 0.5, "gpu_memory_utilization"),
     ("tensor_parallel_size", 2, "tensor_parallel_size"),
     ("kv_cache_dtype", "fp8", "kv_cache_dtype"),
@@ -180,7 +188,7 @@ def test_each_control_changes_picture_and_text(control: str, value: Any, argumen
     start = shown.text.value, shown.picture.value
     first = getattr(shown, control).value
     getattr(shown, control).value = value
-    trial = trial_of(**{argument: value})
+    trial = trial_of(**{argument: f"{value}GiB" if control == "weights" else value})
     assert (shown.text.value, shown.picture.value) == (sizing_html(trial), png(draw_sizing(trial, sentences=False)))
     assert shown.text.value != start[0]
     assert shown.picture.value != start[1]
@@ -279,6 +287,8 @@ def test_a_length_that_does_not_fit_stands_against_the_kv_cache() -> None:
         ({"model": "no such"}, "There is no model 'no such'"),
         ({"device_memory": 24}, "device_memory must be a size such as 24GiB, got 24"),
         ({"device_memory": "24G"}, r"device_memory must be a size such as 24GiB \(x 2\*\*30\), .*, got '24G'"),
+        ({"weights": 7}, "weights must be a size such as 14GB, or None, got 7"),
+        ({"weights": "7G"}, r"weights must be a size such as 24GiB .*, got '7G'"),
         ({"device_memory": "0GiB"}, "device_memory must be above 0, got '0GiB'"),
         ({"gpu_memory_utilization": 1.5}, r"gpu_memory_utilization must be a number in \[0, 1\], got 1.5"),
         ({"gpu_memory_utilization": 0}, "gpu_memory_utilization must be above 0, got 0"),
