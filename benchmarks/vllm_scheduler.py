@@ -61,7 +61,6 @@ def _vllm_config(scheduler_config: Any, cache_config: Any, settings: dict[str, A
         max_model_len=settings["max_model_len"],
         runner_type="generate",
         is_diffusion=False,
-        is_multimodal_model=False,
         supports_multimodal_inputs=False,
         return_sampling_mask=False,
     )
