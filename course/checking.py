@@ -76,13 +76,15 @@ def check_exercise(name: str, exercise: Exercise, function: Callable[..., Any]) 
                 return CheckResult(None, (f"{name}: not answered yet", "Replace the ... and run the cell again."))
             is_right = exercise.same(results[-1], expected)
         except Exception as error:
-            call = _call(name, wanted, arguments)
-            return CheckResult(False, (f"{name} raises {type(error).__name__}", f"{call} raises: {error}"))
+            line = f"{_call(name, wanted, arguments)} raises: {error}"
+            explained = _explanation(exercise, cases, function)
+            return CheckResult(False, (f"{name} raises {type(error).__name__}", line, *explained))
         if results[-1] is None:
             return CheckResult(False, (f"{name} returns None", "Is a return missing?"))
         if not is_right:
             lines = _difference(_call(name, wanted, arguments), results[-1], expected)
-            return CheckResult(False, (f"{name}: not yet", *lines, *_explanation(exercise, cases, function)))
+            text = (f"{name}: not yet", *lines, *_explanation(exercise, cases, function))
+            return CheckResult(False, text, _picture_if_possible(exercise, function))
     return _agrees(name, exercise, function, len(cases))
 
 
@@ -107,10 +109,29 @@ def _explanation(exercise: Exercise, cases: Sequence[Arguments], function: Calla
 
 
 def _agree(exercise: Exercise, function: Callable[..., Any], mistake: Callable[..., Any], arguments: Arguments) -> bool:
+    yours, theirs = _outcome(function, arguments), _outcome(mistake, arguments)
+    if isinstance(yours, Exception) or isinstance(theirs, Exception):
+        return type(yours) is type(theirs)
     try:
-        return exercise.same(function(*deepcopy(arguments)), mistake(*deepcopy(arguments)))
+        return exercise.same(yours, theirs)
     except Exception:
         return False
+
+
+def _outcome(function: Callable[..., Any], arguments: Arguments) -> Any:
+    """Returns what a function returns, or the error that it raises."""
+    try:
+        return function(*deepcopy(arguments))
+    except Exception as error:
+        return error
+
+
+def _picture_if_possible(exercise: Exercise, function: Callable[..., Any]) -> bytes | None:
+    """Returns the picture of an answer that is wrong, and perhaps of another type, so that it cannot be drawn."""
+    try:
+        return _picture(exercise, function)
+    except Exception:
+        return None
 
 
 def _picture(exercise: Exercise, function: Callable[..., Any]) -> bytes | None:
@@ -127,7 +148,14 @@ def _call(name: str, parameters: Sequence[str], arguments: Arguments) -> str:
 
 
 def _short(value: Any) -> str:
-    if isinstance(value, np.ndarray):
-        value = np.round(value, 4).tolist()
-    text = repr(value)
+    text = repr(_plain(value))
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def _plain(value: Any) -> Any:
+    """Returns a value as people read it: six digits, no types of NumPy."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    return type(value)(map(_plain, value)) if type(value) in (list, tuple) else value

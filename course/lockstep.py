@@ -1,8 +1,10 @@
 """The simulator's scheduler and vLLM's own on the same small trace, step by step."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from tabulate import tabulate
 
 from paged_sim.request import Request
 from paged_sim.scheduler import Scheduler
@@ -10,7 +12,7 @@ from paged_sim.scheduler_config import SchedulerConfig
 from paged_sim.workload.trace import TraceRequest
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from IPython.display import Markdown
 
 Tables = dict[str, list[int]]
 
@@ -65,18 +67,22 @@ def lockstep(trace: Sequence[TraceRequest], config: SchedulerConfig) -> list[Loc
     return rows
 
 
-def lockstep_table(rows: Sequence[LockstepRow]) -> "pd.DataFrame":
+def lockstep_table(rows: Sequence[LockstepRow]) -> "Markdown":
     """Returns the rows as a table for people."""
-    import pandas as pd
+    from IPython.display import Markdown
 
     table = [
         {
             "step": row.step,
-            "tokens scheduled": row.num_scheduled_tokens,
-            "block tables, simulator": row.simulator,
-            "block tables, vLLM": row.vllm,
-            "equal": row.is_equal,
+            "tokens scheduled": _listed(row.num_scheduled_tokens),
+            "block tables, simulator": _listed(row.simulator),
+            "block tables, vLLM": _listed(row.vllm),
+            "equal": "yes" if row.is_equal else "no",
         }
         for row in rows
     ]
-    return pd.DataFrame(table).set_index("step")
+    return Markdown(tabulate(table, headers="keys", tablefmt="github"))
+
+
+def _listed(held: Mapping[str, Any]) -> str:
+    return " · ".join(f"{name}: {str(value).strip('[]').replace(',', '')}" for name, value in held.items())

@@ -47,6 +47,30 @@ def _added_up(a: Half, b: Half) -> Half:
     return max(a[0], b[0]), a[1] + b[1], a[2] + b[2]
 
 
+def _scaled(a: Half, b: Half, sign: int = 1) -> Half:
+    maximum = max(a[0], b[0])
+    first, second = math.exp(sign * (a[0] - maximum)), math.exp(sign * (b[0] - maximum))
+    return maximum, a[1] * first + b[1] * second, a[2] * first + b[2] * second
+
+
+def _scaled_up(a: Half, b: Half) -> Half:
+    return _scaled(a, b, sign=-1)
+
+
+def _values_not_scaled(a: Half, b: Half) -> Half:
+    return *_scaled(a, b)[:2], a[2] + b[2]
+
+
+def _divided(a: Half, b: Half) -> Half:
+    maximum, total, weighted = _scaled(a, b)
+    return maximum, total, weighted / total
+
+
+def _against_zero(a: Half, b: Half) -> Half:
+    first, second = math.exp(a[0]), math.exp(b[0])
+    return 0.0, a[1] * first + b[1] * second, a[2] * first + b[2] * second
+
+
 def _sizes() -> list[tuple[int, ...]]:
     # SmolLM2-135M, SmolLM2-1.7B, Llama-3.1-8B and OPT-13B in 16 bits, Qwen2.5-7B in 8, SmolLM2-135M in 32.
     return [(30, 3, 64, 2), (24, 32, 64, 2), (32, 8, 128, 2), (40, 40, 128, 2), (28, 4, 128, 1), (30, 3, 64, 4)]
@@ -94,6 +118,12 @@ EXERCISES = {
             "Count bytes, not numbers.": lambda num_layers, num_kv_heads, head_size, size: (
                 2 * num_layers * num_kv_heads * head_size
             ),
+            "bytes_per_value is not used: a cache in float32 takes twice that of bfloat16.": (
+                lambda num_layers, num_kv_heads, head_size, size: 2 * num_layers * num_kv_heads * head_size * 2
+            ),
+            "Bytes are asked for, not KiB.": lambda num_layers, num_kv_heads, head_size, size: (
+                2 * num_layers * num_kv_heads * head_size * size / 1024
+            ),
         },
     ),
     "num_blocks": Exercise(
@@ -106,6 +136,12 @@ EXERCISES = {
             ),
             "A length that fills its blocks exactly needs none more.": lambda num_tokens, block_size: (
                 num_tokens // block_size + 1
+            ),
+            "round() goes down below a half; a block that is begun counts whole.": lambda num_tokens, block_size: round(
+                num_tokens / block_size
+            ),
+            "A block that is begun counts whole: an integer, rounded up.": lambda num_tokens, block_size: (
+                num_tokens / block_size
             ),
         },
     ),
@@ -120,6 +156,17 @@ EXERCISES = {
             "position // block_size is a place in the table; the table says which block lies there.": (
                 lambda block_table, position, block_size: position
             ),
+            "Block b begins at slot b * block_size, not at slot b.": lambda block_table, position, block_size: (
+                block_table[position // block_size] + position % block_size
+            ),
+            "Quotient and remainder are swapped: // finds the block, % the place within it.": (
+                lambda block_table, position, block_size: (
+                    block_table[position % block_size] * block_size + position // block_size
+                )
+            ),
+            "One number is wanted: the block's first slot plus the offset.": lambda block_table, position, block_size: (
+                (block_table[position // block_size], position % block_size)
+            ),
         },
         picture=lambda function: draw_token_slots([function([7, 2, 5], position, 4) for position in range(11)], 9, 4),
     ),
@@ -132,6 +179,10 @@ EXERCISES = {
             "Each half was summed against its own maximum: scale it by exp(its maximum - the larger one) first.": (
                 _added_up
             ),
+            "The values are sums as well: scale the third part like the second.": _values_not_scaled,
+            "The third part stays a sum; nothing is divided before the last block.": _divided,
+            "The scale is exp(own maximum - larger maximum), at most 1; this is its inverse.": _scaled_up,
+            "The first part is the larger of both maxima; against 0, exp of a large score overflows.": _against_zero,
         },
     ),
 }

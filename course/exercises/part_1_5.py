@@ -58,6 +58,19 @@ def _queues() -> list[tuple[list[int], list[int], int]]:
     return cases
 
 
+def _common(prompt: list[int], cached_prompt: list[int]) -> int:
+    pairs = zip(prompt, cached_prompt, strict=False)
+    return next(
+        (place for place, (one, other) in enumerate(pairs) if one != other), min(len(prompt), len(cached_prompt))
+    )
+
+
+def _each_by_itself(prompt: list[int], cached_prompt: list[int], block_size: int) -> int:
+    starts = range(0, min(len(prompt) - 1, len(cached_prompt)) // block_size * block_size, block_size)
+    same = [start for start in starts if prompt[start:][:block_size] == cached_prompt[start:][:block_size]]
+    return len(same) * block_size
+
+
 EXERCISES = {
     "hit_tokens": Exercise(
         oracle=hit_tokens,
@@ -70,6 +83,10 @@ EXERCISES = {
             "The last token of a prompt is always computed, since its logits are wanted.": (
                 lambda prompt, cached_prompt, block_size: _common(prompt, cached_prompt) // block_size * block_size
             ),
+            "Blocks are hit whole: round down to a multiple of block_size.": lambda prompt, cached_prompt, block_size: (
+                min(_common(prompt, cached_prompt), len(prompt) - 1)
+            ),
+            "A block's name covers everything before it too: nothing is hit behind a difference.": _each_by_itself,
         },
     ),
     "free_queue_after": Exercise(
@@ -95,13 +112,9 @@ EXERCISES = {
             "A chunk is a power of two: 1,500 slots take 2,048.": lambda num_slots, max_model_len: (
                 num_slots // max_model_len
             ),
+            "2,048 is a power of two already; (n - 1).bit_length() leaves it as it is.": (
+                lambda num_slots, max_model_len: num_slots // 2 ** max_model_len.bit_length()
+            ),
         },
     ),
 }
-
-
-def _common(prompt: list[int], cached_prompt: list[int]) -> int:
-    pairs = zip(prompt, cached_prompt, strict=False)
-    return next(
-        (place for place, (one, other) in enumerate(pairs) if one != other), min(len(prompt), len(cached_prompt))
-    )

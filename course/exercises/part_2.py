@@ -41,6 +41,17 @@ def _one_too_few(probabilities: list[float], top_k: int, top_p: float) -> list[i
     return kept or order[:1]
 
 
+def _without_the_last(probabilities: list[float], top_k: int, top_p: float) -> list[int]:
+    order = _top_k_only(probabilities, top_k, top_p)
+    total, kept, reached = sum(probabilities[token] for token in order), [], 0.0
+    for token in order:
+        reached += probabilities[token] / total
+        if reached >= top_p:
+            break
+        kept.append(token)
+    return kept
+
+
 def _cases() -> list[tuple[list[float], int, float]]:
     chance = np.random.default_rng(6)
     cases = [([0.5, 0.3, 0.15, 0.05], 4, 0.7), ([0.05, 0.15, 0.3, 0.5], 2, 1.0), ([0.4, 0.3, 0.2, 0.1], 2, 0.5)]
@@ -60,6 +71,16 @@ EXERCISES = {
                 _without_renormalising
             ),
             "The token that reaches top_p is kept too.": _one_too_few,
+            "The token that reaches top_p is kept too: keep it, then stop.": _without_the_last,
+            "Return the ids of the tokens, not their probabilities.": lambda probabilities, top_k, top_p: [
+                probabilities[token] for token in kept_tokens(probabilities, top_k, top_p)
+            ],
+            "The likeliest first: keep the order of the probabilities.": lambda probabilities, top_k, top_p: sorted(
+                kept_tokens(probabilities, top_k, top_p)
+            ),
+            "top_p is a share of the sum: add up from the likeliest token on.": lambda probabilities, top_k, top_p: [
+                token for token in _top_k_only(probabilities, top_k, top_p) if probabilities[token] >= top_p
+            ],
         },
     ),
 }

@@ -52,6 +52,11 @@ EXERCISES = {
                     kv_cache_bytes // bytes_per_block // -(-(prompt + output - 1) // block_size)
                 )
             ),
+            "The last block of a request may be partly filled: round its blocks up.": (
+                lambda kv_cache_bytes, bytes_per_block, block_size, prompt, output: (
+                    (kv_cache_bytes // bytes_per_block - 1) // max(1, (prompt + output - 1) // block_size)
+                )
+            ),
         },
     ),
     "most_tokens_per_second": Exercise(
@@ -73,6 +78,11 @@ EXERCISES = {
             "The weights are read once a step, whatever the batch.": (
                 lambda weight_bytes, kv_bytes_per_token, context, batch, bytes_per_second: (
                     bytes_per_second / (weight_bytes + context * kv_bytes_per_token)
+                )
+            ),
+            "The weights are read too, once a step.": (
+                lambda weight_bytes, kv_bytes_per_token, context, batch, bytes_per_second: (
+                    bytes_per_second / (context * kv_bytes_per_token)
                 )
             ),
             "Every request reads keys and values of its own.": (

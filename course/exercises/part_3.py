@@ -1,5 +1,6 @@
 """Part 3: what a conversation looks like to the model."""
 
+import re
 from functools import cache
 from typing import Any
 
@@ -44,6 +45,18 @@ EXERCISES = {
         mistakes={
             "Without a system message the template writes the model's default one.": (
                 lambda messages: _written(messages, default_system=False)
+            ),
+            "The default system message stands only where there is no other.": lambda messages: _written(
+                [{"role": "system", "content": DEFAULT_SYSTEM}, *messages], default_system=False
+            ),
+            "A new line follows every <|im_end|>.": lambda messages: _written(messages).replace(
+                "<|im_end|>\n", "<|im_end|>"
+            ),
+            "A new line stands between the role and the content.": lambda messages: re.sub(
+                r"(<\|im_start\|>\w+)\n(?=.)", r"\1 ", _written(messages)
+            ),
+            "The text ends with a new line after assistant: the answer begins on the next line.": (
+                lambda messages: _written(messages).removesuffix("\n")
             ),
             "The text must end where the assistant's answer begins.": lambda messages: _written(messages, ask=False),
         },

@@ -57,6 +57,14 @@ EXERCISES = {
             "The scale is lora_alpha divided by the rank.": lambda x, weight, lora_a, lora_b, lora_alpha: (
                 x @ weight.T + lora_alpha * x @ lora_a.T @ lora_b.T
             ),
+            "The rank is the number of rows of lora_a.": lambda x, weight, lora_a, lora_b, lora_alpha: (
+                x @ weight.T + lora_alpha / lora_a.shape[1] * (x @ lora_a.T @ lora_b.T)
+            ),
+            "Tokens are rows: a matrix [out, in] is applied as x @ weight.T.": (
+                lambda x, weight, lora_a, lora_b, lora_alpha: (
+                    x @ weight + lora_alpha / len(lora_a) * (x @ lora_a.T @ lora_b.T)
+                )
+            ),
             "The base's own output is still added.": lambda x, weight, lora_a, lora_b, lora_alpha: (
                 lora_alpha / len(lora_a) * x @ lora_a.T @ lora_b.T
             ),
@@ -73,6 +81,7 @@ EXERCISES = {
         ],
         mistakes={
             "That is the matrix itself; A and B are thin.": lambda rank, shapes: sum(a * b for a, b in shapes),
+            "A is missing.": lambda rank, shapes: sum(rank * rows for rows, _ in shapes),
             "B is missing.": lambda rank, shapes: sum(rank * columns for _, columns in shapes),
         },
     ),

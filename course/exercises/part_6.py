@@ -40,6 +40,9 @@ EXERCISES = {
             "Rows may occur several times: a set forgets how often.": lambda gold, predicted, ordered: (
                 gold == predicted if ordered else set(gold) == set(predicted)
             ),
+            "None has no order, so sorted() fails on it: count the rows instead.": lambda gold, predicted, ordered: (
+                gold == predicted if ordered else sorted(gold) == sorted(predicted)
+            ),
             "Where ORDER BY is asked for, the order counts.": lambda gold, predicted, ordered: (
                 Counter(gold) == Counter(predicted)
             ),

@@ -31,7 +31,7 @@ def computed_numbers() -> dict[str, list[str]]:
     token = KVCacheLayout(shape=load_model_shape("SmolLM2-135M-Instruct")).bytes_per_token
     return {
         "kv-predict": [megabytes, f"{token / 1e3:.0f}", f"{token * 2048 / 1e6:.0f}"],
-        "gqa-read": [_kib("Llama-2-7b"), _kib("Llama-3.1-8B-Instruct")],
+        "gqa-read": [_kib("Llama-2-7b"), _kib("Llama-3.1-8B-Instruct"), _kib("Llama-3.1-70B-Instruct")],
         # Prompt and answer of the shortest and of the longest of the three requests.
         "reserve-picture": [str(8 + 16), str(12 + 20)],
         "part-1-questions": [f"{16 * token:,}", *PRINTED["part-1-questions"]],

@@ -24,14 +24,18 @@ def test_both_schedulers_have_the_same_tables_at_every_step() -> None:
     rows = lockstep(TRACE, CONFIG)
     assert len(rows) == 8
     assert all(row.is_equal for row in rows)
-    assert lockstep_table(rows)["equal"].all()
+    table = lockstep_table(rows).data.splitlines()
+    first = "A: 1 2 3 4 · B: 1 2 5 6 · C: 1 2 7 8"
+    assert [cell.strip() for cell in table[2].split("|")[1:-1]] == ["0", "A: 13 · B: 5 · C: 5", first, first, "yes"]
+    assert all(line.endswith("| yes     |") for line in table[2:])
 
 
 def test_another_decision_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     tables = KVCacheManager.block_ids
     monkeypatch.setattr(KVCacheManager, "block_ids", lambda self, request_id: tables(self, request_id)[::-1])
     rows = lockstep(TRACE, CONFIG)
-    assert not lockstep_table(rows)["equal"].any()
+    assert not any(row.is_equal for row in rows)
+    assert "yes" not in lockstep_table(rows).data
 
 
 def test_tables_of_a_record_are_those_of_the_benchmarks() -> None:

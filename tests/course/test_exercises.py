@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from course import check
@@ -105,6 +106,35 @@ def test_a_right_answer_is_drawn() -> None:
     assert result.picture is not None
     assert result.picture.startswith(b"\x89PNG")
     assert "data:image/png;base64," in result._repr_html_()
+
+
+def test_a_wrong_answer_is_drawn_too_if_it_can_be() -> None:
+    def slot_of(block_table: list[int], position: int, block_size: int) -> int:
+        return position
+
+    wrong = check(slot_of)
+    assert wrong.passed is False
+    assert wrong.picture is not None
+    right = check_exercise("slot_of", EXERCISES["slot_of"], EXERCISES["slot_of"].oracle)
+    assert wrong.picture != right.picture
+    words = check_exercise("slot_of", EXERCISES["slot_of"], lambda block_table, position, block_size: "seven")
+    assert (words.passed, words.lines[-1]) == (False, "yours = 'seven'")
+
+
+def test_a_mistake_that_raises_is_explained_too() -> None:
+    def lora_output(x: Any, weight: Any, lora_a: Any, lora_b: Any, lora_alpha: float) -> Any:
+        return x @ weight + lora_alpha / len(lora_a) * (x @ lora_a.T @ lora_b.T)
+
+    result = check(lora_output)
+    assert result.lines[0] == "lora_output raises ValueError"
+    assert result.lines[-1] == "Tokens are rows: a matrix [out, in] is applied as x @ weight.T."
+
+
+def test_numbers_are_shown_as_people_read_them() -> None:
+    def merge_blocks(a: Any, b: Any) -> Any:
+        return np.float64(1 / 3), 2.0, np.array([1 / 3, 2e-7])
+
+    assert check(merge_blocks).lines[2] == "yours = (0.333333, 2.0, [0.333333, 2e-07])"
 
 
 def test_an_error_of_the_oracle_is_not_the_readers() -> None:

@@ -65,7 +65,7 @@ def test_the_base_model_alone_writes_no_valid_sql_when_it_is_free(
     run_here: Callable[..., subprocess.CompletedProcess[str]],
 ) -> None:
     free = ("--no-grammar", "--max-repairs", "0")
-    process = run_here("--no-adapter", *free, "--json", "--question", SAMPLE_QUESTIONS[2])
+    process = run_here("--no-adapter", *free, "--max-tokens", "64", "--json", "--question", SAMPLE_QUESTIONS[2])
     [line] = map(json.loads, process.stdout.splitlines())
     assert process.returncode == 1, process.stderr
     assert line["error"]

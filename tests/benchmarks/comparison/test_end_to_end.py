@@ -1,4 +1,7 @@
-"""`compare` with the real engines on tiny work: no row is missing, and all of them write the same tokens."""
+"""`compare` with real engines on tiny work: no row is missing, and all of them write the same tokens.
+
+The notebook's live comparison runs batched Transformers against vLLM; these are the others.
+"""
 
 from pathlib import Path
 
@@ -13,7 +16,7 @@ TINY = {
     "hidden_size": 256, "intermediate_size": 256, "num_hidden_layers": 2, "num_attention_heads": 4,
     "num_key_value_heads": 2, "vocab_size": 49_152, "max_position_embeddings": 512, "tie_word_embeddings": True,
 }  # fmt: skip
-ENGINES = ("transformers-loop", "transformers-batch", "transformers-continuous", "vllm")
+ENGINES = ("transformers-loop", "transformers-continuous")
 
 
 @pytest.mark.slow
@@ -38,5 +41,4 @@ def test_compare_runs_every_engine(tmp_path: Path, capsys: pytest.CaptureFixture
         if "agreement" in row:
             assert row["agreement"]["first_divergence"] == [None] * number
     assert set(record["engines"]) == set(ENGINES)
-    assert record["engines"]["vllm"]["facts"]["kv_cache_bytes"] > 0
-    assert "vLLM" in capsys.readouterr().out
+    assert "Transformers, continuous batching" in capsys.readouterr().out
