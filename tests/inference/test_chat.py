@@ -38,7 +38,7 @@ class PlainTokenizer:
         (b"How many?", "messages must be a list of messages, got bytes."),
         ({"role": "user", "content": "x"}, "messages must be a list of messages, got dict."),
         (None, "messages must be a list of messages, got NoneType."),
-        (iter([]), "messages must be a list of messages, got list_iterator."),
+        pytest.param(iter([]), "messages must be a list of messages, got list_iterator.", id="an iterator"),
         ([], "messages is empty: give at least one message with the role user."),
         ((), "messages is empty"),
         (["How many?"], "messages[0] must be a dict with 'role' and 'content', got 'How many?'"),
