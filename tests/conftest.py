@@ -13,8 +13,9 @@ import pytest
 if TYPE_CHECKING:
     from xdist.scheduler import LoadScopeScheduling
 
-# Engines, kernels, and a browser with a kernel behind it.
+# Engines, kernels, a browser with a kernel behind it, and mutants on every core.
 ALONE = (
+    "tests/differential/test_mutants.py",
     "tests/engine/",
     "tests/course/test_in_a_browser.py",
     "tests/course/test_notebook_runs.py",
