@@ -1,5 +1,9 @@
 """Part 2: which tokens sampling may choose."""
 
+from collections.abc import Callable
+from functools import partial
+from operator import ge, gt
+
 import numpy as np
 
 from course.exercise import Exercise
@@ -30,23 +34,14 @@ def _without_renormalising(probabilities: list[float], top_k: int, top_p: float)
     return kept
 
 
-def _one_too_few(probabilities: list[float], top_k: int, top_p: float) -> list[int]:
+def _stopped_before(
+    probabilities: list[float], top_k: int, top_p: float, is_enough: Callable[[float, float], bool]
+) -> list[int]:
     order = _top_k_only(probabilities, top_k, top_p)
     total, kept, reached = sum(probabilities[token] for token in order), [], 0.0
     for token in order:
         reached += probabilities[token] / total
-        if reached > top_p:
-            break
-        kept.append(token)
-    return kept or order[:1]
-
-
-def _without_the_last(probabilities: list[float], top_k: int, top_p: float) -> list[int]:
-    order = _top_k_only(probabilities, top_k, top_p)
-    total, kept, reached = sum(probabilities[token] for token in order), [], 0.0
-    for token in order:
-        reached += probabilities[token] / total
-        if reached >= top_p:
+        if is_enough(reached, top_p):
             break
         kept.append(token)
     return kept
@@ -70,8 +65,8 @@ EXERCISES = {
             "After top_k the probabilities are scaled to add up to 1 again; top_p looks at those.": (
                 _without_renormalising
             ),
-            "The token that reaches top_p is kept too.": _one_too_few,
-            "The token that reaches top_p is kept too: keep it, then stop.": _without_the_last,
+            "The token that reaches top_p is kept too: keep it, then stop.": partial(_stopped_before, is_enough=ge),
+            "The token that exceeds top_p is kept too: keep it, then stop.": partial(_stopped_before, is_enough=gt),
             "Return the ids of the tokens, not their probabilities.": lambda probabilities, top_k, top_p: [
                 probabilities[token] for token in kept_tokens(probabilities, top_k, top_p)
             ],

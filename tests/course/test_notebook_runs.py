@@ -33,11 +33,9 @@ def test_the_whole_notebook_runs_and_shows_what_is_stored() -> None:
     assert differences(stored, run_notebook(stored)) == []
 
 
-def test_after_a_restart_in_part_4_a_cell_says_what_to_rerun_and_then_the_part_goes_on() -> None:
+def test_after_a_restart_in_part_4_a_cell_says_what_to_rerun_and_then_the_part_runs() -> None:
     stored = read_notebook()
     part = parts(stored)["4"]
-    # Up to the merge, which makes an engine of its own: what is restarted here is the shared one.
-    part = part[: [cell.id for cell in part].index("merged")]
     restarted = nbformat.from_dict(next(cell for cell in part if cell.id == "several-batch"))
     restarted.id, restarted.metadata = "restarted", nbformat.from_dict({"tags": ["raises-exception"]})
     # It says which processor computes.

@@ -1,7 +1,4 @@
-"""`compare` with real engines on tiny work: no row is missing, and all of them write the same tokens.
-
-The notebook's live comparison runs batched Transformers against vLLM; these are the others.
-"""
+"""`compare` with the real engines on tiny work: no row is missing, and all of them write the same tokens."""
 
 from pathlib import Path
 
@@ -16,7 +13,7 @@ TINY = {
     "hidden_size": 256, "intermediate_size": 256, "num_hidden_layers": 2, "num_attention_heads": 4,
     "num_key_value_heads": 2, "vocab_size": 49_152, "max_position_embeddings": 512, "tie_word_embeddings": True,
 }  # fmt: skip
-ENGINES = ("transformers-loop", "transformers-continuous")
+ENGINES = ("transformers-loop", "transformers-batch", "transformers-continuous", "vllm")
 
 
 @pytest.mark.slow
@@ -41,4 +38,5 @@ def test_compare_runs_every_engine(tmp_path: Path, capsys: pytest.CaptureFixture
         if "agreement" in row:
             assert row["agreement"]["first_divergence"] == [None] * number
     assert set(record["engines"]) == set(ENGINES)
-    assert "Transformers, continuous batching" in capsys.readouterr().out
+    assert record["engines"]["vllm"]["facts"]["kv_cache_bytes"] > 0
+    assert "vLLM" in capsys.readouterr().out
