@@ -36,7 +36,7 @@ class NotebookProgress:
 
 
 def compare_here(machine: Machine) -> dict[str, Any]:
-    """Returns the record of Transformers against vLLM on this machine: about a minute on two cores.
+    """Returns the record of Transformers against vLLM on this machine: one to two minutes on two cores.
 
     Args:
         machine: how much work it gets.
