@@ -35,7 +35,12 @@ def read_notebook(path: Path = NOTEBOOK) -> NotebookNode:
 
 def write_notebook(notebook: NotebookNode, path: Path = NOTEBOOK) -> None:
     """Writes a notebook, whole or not at all."""
-    write_text(path, nbformat.writes(notebook) + "\n")
+    write_text(path, notebook_text(notebook))
+
+
+def notebook_text(notebook: NotebookNode) -> str:
+    """Returns a notebook as it is stored."""
+    return nbformat.writes(notebook) + "\n"
 
 
 def code_cells(notebook: NotebookNode) -> list[NotebookNode]:

@@ -2,8 +2,8 @@
 
 python -m course.rebuild [--output FILE]
 
-Nothing is written unless every cell ran; then README.md's picture of the stepper is renewed too. Run it on a quiet
-machine: the notebook shows times.
+Nothing is written unless every cell ran; then the picture of the stepper in README.md and the Korean edition are
+renewed too. Run it on a quiet machine: the notebook shows times.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
 from tqdm import tqdm
 
+from course.korean.__main__ import main as write_korean_edition
 from course.notebook import NOTEBOOK, code_cells, read_notebook, run_notebook, write_notebook
 
 COMMAND = "python -m course.rebuild"
@@ -24,7 +25,7 @@ STEPPER_PICTURE = NOTEBOOK.parent / "course" / "stepper.png"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs and writes the notebook; returns the exit code: 0 written, 1 a cell failed."""
+    """Runs and writes the notebook; returns the exit code: 0 written, 1 a cell failed or a translation is old."""
     parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__.splitlines()[0])
     parser.add_argument("--notebook", type=Path, default=NOTEBOOK, metavar="FILE", help="what is run (vllm.ipynb)")
     parser.add_argument("--output", type=Path, metavar="FILE", help="where it is written (the same file)")
@@ -47,10 +48,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 1
     target = options.output or options.notebook
     write_notebook(fresh, target)
-    if target == NOTEBOOK:
-        STEPPER_PICTURE.write_bytes(stepper_picture(fresh))
     print(f"{target} is written.")
-    return 0
+    if target != NOTEBOOK:
+        return 0
+    STEPPER_PICTURE.write_bytes(stepper_picture(fresh))
+    return write_korean_edition([])
 
 
 def stepper_picture(notebook: NotebookNode) -> bytes:

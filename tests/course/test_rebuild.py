@@ -1,13 +1,17 @@
 """`python -m course.rebuild`: all or nothing."""
 
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from pathlib import Path
 
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
+from course import rebuild
 from course.notebook import NOTEBOOK, code_cells, read_notebook, run_notebook, write_notebook
 from course.rebuild import STEPPER_PICTURE, main, stepper_picture
+
+# One pixel.
+_PNG = b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
 
 
 def test_a_run_is_stored_with_its_counts(tmp_path: Path) -> None:
@@ -59,3 +63,18 @@ def test_the_picture_is_found_by_its_cell() -> None:
     data = {"image/png": b64encode(b"picture").decode()}
     cell = new_code_cell("x", id="lab-preempt-stepper", outputs=[new_output("display_data", data)])
     assert stepper_picture(new_notebook(cells=[cell])) == b"picture"
+
+
+def test_the_korean_edition_and_the_picture_follow_the_course_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, picture, called = tmp_path / "small.ipynb", tmp_path / "stepper.png", []
+    source = f"from IPython.display import Image\nImage({_PNG!r})"
+    write_notebook(new_notebook(cells=[new_code_cell(source, id="lab-preempt-stepper")]), file)
+    monkeypatch.setattr(rebuild, "NOTEBOOK", file)
+    monkeypatch.setattr(rebuild, "STEPPER_PICTURE", picture)
+    monkeypatch.setattr(rebuild, "write_korean_edition", lambda arguments: called.append(arguments) or 1)
+    assert main(["--notebook", str(file), "--output", str(tmp_path / "other.ipynb")]) == 0
+    assert (called, picture.exists()) == ([], False)
+    assert main(["--notebook", str(file)]) == 1
+    assert (called, picture.read_bytes()) == ([[]], _PNG)

@@ -1,0 +1,130 @@
+"""A document in two languages: its English units, and the table of their translations."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from course.korean.glossary import Glossary
+from course.korean.markup import differences
+from course.korean.table import Entry, read_table, write_table
+from course.korean.unit import Unit, without_code_blocks
+from course.korean.wording import wording_problems
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Why a document cannot be built.
+
+    Attributes:
+        table: file of the translations.
+        key: of the unit.
+        what: is wrong, in words.
+        english: the English text, without what is taken over; empty if there is none any more.
+        korean: its translation; empty if there is none yet.
+    """
+
+    table: str
+    key: str
+    what: str
+    english: str = ""
+    korean: str = ""
+
+    def __str__(self) -> str:
+        texts = (f"--- {name}\n{text}" for name, text in (("English", self.english), ("Korean", self.korean)) if text)
+        return "\n".join([f"{self.table}, {self.key}: {self.what}", *texts])
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """English units and their translations.
+
+    Attributes:
+        units: in the order of the document.
+        table: file of the translations.
+        entries: what the file says.
+    """
+
+    units: Sequence[Unit]
+    table: Path
+    entries: Sequence[Entry]
+
+    @classmethod
+    def read(cls, units: Sequence[Unit], table: Path) -> Self:
+        """Reads the translations of these units.
+
+        Raises:
+            OSError: the table cannot be read.
+            ValueError: it is no table.
+        """
+        return cls(units, table, read_table(table))
+
+    def problems(self, glossary: Glossary) -> list[Problem]:
+        """Returns what is missing, no longer current, or differs from the English text or the glossary."""
+        units, entries = {unit.key: unit for unit in self.units}, {entry.key: entry for entry in self.entries}
+        return [
+            *(
+                self._problem(key, "has no English text any more", korean=entries[key].korean)
+                for key in entries
+                if key not in units
+            ),
+            *(
+                self._problem(key, "is not translated yet", unit.prose)
+                for key, unit in units.items()
+                if key not in entries
+            ),
+            *(
+                self._problem(key, what, unit.prose, entries[key].korean)
+                for key, unit in units.items()
+                if key in entries
+                for what in _faults(unit, entries[key], glossary)
+            ),
+        ]
+
+    def korean(self) -> dict[str, str]:
+        """Returns the Korean texts by their units' keys, complete with what is taken over.
+
+        Raises:
+            ValueError: there are problems.
+        """
+        entries = {entry.key: entry.korean for entry in self.entries}
+        return {unit.key: unit.fill(entries[unit.key]) for unit in self.units}
+
+    @property
+    def translated(self) -> list[str]:
+        """Keys of the units that have a translation, current or not."""
+        keys = {unit.key for unit in self.units}
+        return [entry.key for entry in self.entries if entry.key in keys]
+
+    def todo(self) -> list[Entry]:
+        """Returns entries with English texts, of the units whose translation is missing or no longer current."""
+        current = {(entry.key, entry.english) for entry in self.entries}
+        return [Entry(unit.key, unit.hash, unit.prose) for unit in self.units if (unit.key, unit.hash) not in current]
+
+    def accept(self, keys: Sequence[str]) -> None:
+        """Notes in the table that the translations of these units are those of today's English texts."""
+        hashes = {unit.key: unit.hash for unit in self.units}
+        entries = (
+            Entry(entry.key, hashes[entry.key] if entry.key in keys else entry.english, entry.korean)
+            for entry in self.entries
+        )
+        write_table(self.table, entries)
+
+    def _problem(self, key: str, what: str, english: str = "", korean: str = "") -> Problem:
+        return Problem(table=self.table.name, key=key, what=what, english=english, korean=korean)
+
+
+def _faults(unit: Unit, entry: Entry, glossary: Glossary) -> Iterator[str]:
+    if entry.english != unit.hash:
+        yield (
+            f"translates another English text ({entry.english}, now {unit.hash}): "
+            f"bring it up to date, then python -m course.korean --accept {unit.key}"
+        )
+    try:
+        unit.fill(entry.korean)
+    except ValueError as error:
+        yield str(error)
+    korean = without_code_blocks(entry.korean)
+    yield from differences(unit.prose, glossary.without_figures(unit.prose, korean))
+    yield from glossary.misuses(unit.prose, korean)
+    yield from wording_problems(korean, glossary.sounds)
