@@ -14,6 +14,7 @@ _AFTER_LATIN = re.compile(
 _QUOTED = re.compile(r"“[^”\n]*”")
 # 합니다체 ends in 니다, 시다 and 십시오; a question may also end in 까요.
 _PLAIN = re.compile(r"[^\n.!?:]*(?:(?<![니시])다(?=[.!:])|(?<!까)요(?=[.!?:]))")
+_DETACHED_PERCENT = re.compile(r"\d+ %")
 # Digits are read 영 일 이 삼 사 오 육 칠 팔 구; zeros at the end of a number 십 백 천 만.
 _DIGITS = {**dict.fromkeys("2459", "vowel"), **dict.fromkeys("178", "l"), **dict.fromkeys("036", "consonant")}
 # Abbreviations are spelt; 엘 and 알 end in ㄹ, 엠 and 엔 in a consonant.
@@ -29,6 +30,8 @@ def wording_problems(korean: str, sounds: Mapping[str, str]) -> Iterator[str]:
     """
     for found in _AFTER_LATIN.finditer(korean):
         yield from _particle_problem(found["word"], found["particle"], sounds)
+    for found in _DETACHED_PERCENT.finditer(korean):
+        yield f"{found[0]} must be {found[0].replace(' ', '')}"
     for found in _PLAIN.finditer(_QUOTED.sub("", korean)):
         yield f"a sentence is not in 합니다체: {found[0].strip()}"
 

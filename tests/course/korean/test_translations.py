@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from course.korean.document import Document
 from course.korean.glossary import Glossary
@@ -124,6 +126,13 @@ def test_code_and_tables_are_taken_over() -> None:
     assert unit.prose == f"See\n\n{VERBATIM}\n\n{VERBATIM}\n\nend"
     assert unit.fill(f"처음\n\n{VERBATIM}\n\n{VERBATIM}\n\n끝") == f"처음\n\n{CODE}\n\n{FIGURES}\n\n끝"
     assert Unit("cell", unit.text.replace("x = 1", "x = 2")).hash == unit.hash
+
+
+@given(st.lists(st.sampled_from(["some text", "## Title", CODE, FIGURES, "- item\n- item", "```\n```"]), max_size=8))
+def test_a_text_filled_with_its_own_code_is_itself(pieces: list[str]) -> None:
+    unit = Unit("cell", "\n\n".join(pieces))
+    assert unit.fill(unit.prose) == unit.text
+    assert unit.prose.count(VERBATIM) == sum(piece.startswith(("```", "<!--")) for piece in pieces)
 
 
 def test_a_code_block_may_name_the_korean_file() -> None:

@@ -24,7 +24,7 @@ def wrong(korean: str) -> list[str]:
         "`block_table`은 `block_table`을 `block_table`로 **table**이 남습니다.",
         "API는 SQL은 SQL로 URL이 GB를 TTFT가 N은 남습니다.",
         "2는 3은 5와 6으로 7로 8을 9가 10이 100으로 0.4를 남습니다.",
-        "90 %가 [LLM](a.md)은 남습니다. “LLM”은 남습니까? 남길까요?",
+        "90%가 [LLM](a.md)은 남습니다. “LLM”은 남습니까? 남길까요?",
         "“이것은 옛말이다.”라고 적었습니다. 봅시다.",
     ],
 )
@@ -42,7 +42,8 @@ def test_right_particles_and_sentences(text: str) -> None:
         ("6로 나눕니다.", "6로 must be 6으로"),
         ("1은 2을 남깁니다.", "2을 must be 2를"),
         ("[LLM](a.md)는 남습니다.", "LLM는 must be LLM은"),
-        ("90 %이 남습니다.", "%이 must be %가"),
+        ("90%이 남습니다.", "90%이 must be 90%가"),
+        ("90 %를 씁니다.", "90 % must be 90%"),
         ("draft는 남습니다.", "glossary.toml does not say yet how 'draft' sounds at its end, before 는"),
         ("첫째입니다. 이것이 남는다.", "a sentence is not in 합니다체: 이것이 남는다"),
         ("이것이 남아요?", "a sentence is not in 합니다체: 이것이 남아요"),
