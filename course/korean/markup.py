@@ -96,6 +96,8 @@ def differences(english: str, korean: str) -> Iterator[str]:
         yield f"the outline differs at piece {place}: {ours} in English, {theirs} in Korean"
     if "*" in words(korean):
         yield "a * is shown as it is: between punctuation and a Korean letter it ends no emphasis"
+    if "~" in words(korean):
+        yield "a ~ strikes out what stands between it and the next one: write –"
 
 
 @cache
