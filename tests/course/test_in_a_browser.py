@@ -1,7 +1,7 @@
 """The notebook in JupyterLab, in a real browser: it runs, its widgets work, and it can be read in both themes.
 
-COURSE_FULL_BROWSER=1 runs the whole notebook too, which takes minutes. COURSE_SCREENSHOTS names the folder for the
-pictures of the pages; without it they are among pytest's temporary files.
+COURSE_FULL_BROWSER=1 runs the whole notebook too, in both languages, which takes minutes. COURSE_SCREENSHOTS names the
+folder for the pictures of the pages; without it they are among pytest's temporary files.
 """
 
 import os
@@ -14,6 +14,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from playwright.sync_api import BrowserContext
 
+from course.korean.edition import NOTEBOOK_NAMES
 from course.notebook import NOTEBOOK, read_notebook, write_notebook
 from tests.course.lab import LabServer, chromium, find_chromium, lab_server
 from tests.course.lab_page import DARK, LIGHT, LabPage
@@ -174,13 +175,14 @@ def test_an_error_of_javascript_is_noticed(browser: BrowserContext, server: LabS
 
 @full
 @pytest.mark.timeout(FULL_SECONDS + 300)
+@pytest.mark.parametrize("name", NOTEBOOK_NAMES)
 def test_the_whole_notebook_runs_and_is_shown_in_both_themes(
-    browser: BrowserContext, server: LabServer, screenshots: Path
+    name: str, browser: BrowserContext, server: LabServer, screenshots: Path
 ) -> None:
-    course = run_in_browser(read_notebook(), browser, server, seconds=FULL_SECONDS)
+    course = run_in_browser(read_notebook(NOTEBOOK.with_name(name)), browser, server, seconds=FULL_SECONDS)
     for theme in (LIGHT, DARK):
         course.page.set_theme(theme)
-        course.page.photograph_pages(screenshots, f"course-{theme.rsplit(maxsplit=1)[-1].lower()}")
+        course.page.photograph_pages(screenshots, f"{Path(name).stem}-{theme.rsplit(maxsplit=1)[-1].lower()}")
     assert faults_of_run(course.saved, course.source) == []
     for cell_id, control in ((STEPPER, STEPPER_SLIDER), (CALCULATOR, CALCULATOR_CONTROLS[0])):
         index = course.index(cell_id)
