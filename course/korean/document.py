@@ -105,7 +105,7 @@ class Document:
         """Notes in the table that the translations of these units are those of today's English texts."""
         hashes = {unit.key: unit.hash for unit in self.units}
         entries = (
-            Entry(entry.key, hashes[entry.key] if entry.key in keys else entry.english, entry.korean)
+            Entry(entry.key, hashes.get(entry.key, entry.english) if entry.key in keys else entry.english, entry.korean)
             for entry in self.entries
         )
         write_table(self.table, entries)

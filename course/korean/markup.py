@@ -20,7 +20,7 @@ _NUMBER = re.compile(r"(?<![A-Za-z\d])\d+(?:,\d{3})*(?:\.\d+)*")
 _NAME = re.compile(r"[A-Za-z][A-Za-z-]*\d(?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
 # 135 million is 1억 3,500만: Korean counts in ten thousands.
 _MILLIONS = re.compile(r"(\d+) million\b")
-_MYRIADS = re.compile(r"(\d+)억(?: ([\d,]+)만)?")
+_MYRIADS = re.compile(r"(?=\d)(?:(\d+)억 ?)?(?:([\d,]+)만)?(?<=[억만])")
 _BLOCKS: Final = {
     "p": "paragraph",
     "ul": "list",

@@ -106,6 +106,8 @@ def test_what_is_missing_or_left_over_is_named(glossary: Glossary) -> None:
     [
         ("It has 135 million numbers.", "숫자가 1억 3,500만 개입니다."),
         ("It has 300 million numbers.", "숫자가 3억 개입니다."),
+        ("It has 35 million numbers.", "숫자가 3,500만 개입니다."),
+        ("It has 20,000 numbers.", "숫자가 2만 개입니다."),
         ("A third of the rest.", "나머지의 3분의 1입니다."),
     ],
 )
