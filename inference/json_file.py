@@ -22,10 +22,15 @@ def write_json_object(file: Path, content: Mapping[str, Any]) -> None:
 
 
 def write_text(file: Path, text: str) -> None:
-    """Writes a text file, which appears complete or not at all; an earlier one stays until then."""
+    """Writes a text file in UTF-8, which appears complete or not at all; an earlier one stays until then."""
+    write_bytes(file, text.encode())
+
+
+def write_bytes(file: Path, content: bytes) -> None:
+    """Writes a file, which appears complete or not at all; an earlier one stays until then."""
     partial = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_bytes(content)
         os.replace(partial, file)
     finally:
         partial.unlink(missing_ok=True)

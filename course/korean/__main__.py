@@ -10,6 +10,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from nbformat import ValidationError
+
 from course.korean.edition import ROOT, Edition
 from course.korean.glossary import Glossary
 from inference.json_file import write_text
@@ -32,28 +34,38 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     action.add_argument("--accept", nargs="+", metavar="KEY", help="these translations are those of today's English")
     options = parser.parse_args(arguments)
     try:
-        edition = Edition.read(root)
-        if options.accept:
-            edition.accept(options.accept)
-            return 0
-    except (OSError, ValueError) as error:
+        return _act(Edition.read(root), options)
+    except (OSError, ValueError, ValidationError) as error:
         parser.error(str(error))
+
+
+def _act(edition: Edition, options: argparse.Namespace) -> int:
+    if options.accept:
+        edition.accept(options.accept)
+        return 0
     if options.todo:
         return _print_todo(edition)
     return _report_problems(edition) or (_report_outdated(edition) if options.check else _write(edition))
 
 
 def _print_todo(edition: Edition) -> int:
-    entries = [f"In {document.table.name}:\n\n{entry}" for document in edition.documents for entry in document.todo()]
-    print("\n".join(entries) or "Everything is translated and current.")
-    return 1 if entries else 0
+    num_entries = 0
+    for document in edition.documents:
+        entries = document.todo()
+        num_entries += len(entries)
+        if entries:
+            print(f"{len(entries)} for {document.table.name}:", file=sys.stderr)
+            print("\n".join(map(str, entries)))
+    if not num_entries:
+        print("Everything is translated and current.", file=sys.stderr)
+    return 1 if num_entries else 0
 
 
 def _report_problems(edition: Edition) -> int:
     problems = edition.problems(Glossary.read())
     if problems:
         print("\n\n".join(map(str, problems)), file=sys.stderr)
-        print(f"\nNothing was written: {len(problems)} to mend.", file=sys.stderr)
+        print(f"\nThe Korean files stay as they are: {len(problems)} to mend.", file=sys.stderr)
     return 1 if problems else 0
 
 

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from course.korean.comparison import differences
 from course.korean.glossary import Glossary
-from course.korean.markup import differences
 from course.korean.table import Entry, read_table, write_table
 from course.korean.unit import Unit, without_code_blocks
 from course.korean.wording import wording_problems
+
+_LEFT_OVER = "has no English text any more: delete it, or give it the key of the text that it translates now"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,37 +57,29 @@ class Document:
 
         Raises:
             OSError: the table cannot be read.
-            ValueError: it is no table.
+            ValueError: it is no table, or two units have the same key.
         """
+        keys = [unit.key for unit in units]
+        twice = next((key for key in keys if keys.count(key) > 1), None)
+        if twice is not None:
+            raise ValueError(f"English headings and cell ids must differ, got {twice} twice: rename one")
         return cls(units, table, read_table(table))
 
     def problems(self, glossary: Glossary) -> list[Problem]:
         """Returns what is missing, no longer current, or differs from the English text or the glossary."""
-        units, entries = {unit.key: unit for unit in self.units}, {entry.key: entry for entry in self.entries}
+        entries = {entry.key: entry for entry in self.entries}
+        left_over = set(entries) - {unit.key for unit in self.units}
         return [
-            *(
-                self._problem(key, "has no English text any more", korean=entries[key].korean)
-                for key in entries
-                if key not in units
-            ),
-            *(
-                self._problem(key, "is not translated yet", unit.prose)
-                for key, unit in units.items()
-                if key not in entries
-            ),
-            *(
-                self._problem(key, what, unit.prose, entries[key].korean)
-                for key, unit in units.items()
-                if key in entries
-                for what in _faults(unit, entries[key], glossary)
-            ),
+            *(self._problem(key, _LEFT_OVER, korean=entries[key].korean) for key in entries if key in left_over),
+            *(problem for unit in self.units for problem in self._problems_of(unit, entries.get(unit.key), glossary)),
         ]
 
     def korean(self) -> dict[str, str]:
         """Returns the Korean texts by their units' keys, complete with what is taken over.
 
         Raises:
-            ValueError: there are problems.
+            KeyError: a unit has no translation.
+            ValueError: a code block of the English text has no place, or another text.
         """
         entries = {entry.key: entry.korean for entry in self.entries}
         return {unit.key: unit.fill(entries[unit.key]) for unit in self.units}
@@ -97,9 +91,9 @@ class Document:
         return [entry.key for entry in self.entries if entry.key in keys]
 
     def todo(self) -> list[Entry]:
-        """Returns entries with English texts, of the units whose translation is missing or no longer current."""
+        """Returns English texts as entries to be translated, where the translation is missing or no longer current."""
         current = {(entry.key, entry.english) for entry in self.entries}
-        return [Entry(unit.key, unit.hash, unit.prose) for unit in self.units if (unit.key, unit.hash) not in current]
+        return [Entry(unit.key, "new", unit.prose) for unit in self.units if (unit.key, unit.hash) not in current]
 
     def accept(self, keys: Sequence[str]) -> None:
         """Notes in the table that the translations of these units are those of today's English texts."""
@@ -109,6 +103,12 @@ class Document:
             for entry in self.entries
         )
         write_table(self.table, entries)
+
+    def _problems_of(self, unit: Unit, entry: Entry | None, glossary: Glossary) -> list[Problem]:
+        if entry is None:
+            return [self._problem(unit.key, "is not translated yet", unit.prose)]
+        faults = _faults(unit, entry, glossary)
+        return [self._problem(unit.key, fault, unit.prose, entry.korean) for fault in faults]
 
     def _problem(self, key: str, what: str, english: str = "", korean: str = "") -> Problem:
         return Problem(table=self.table.name, key=key, what=what, english=english, korean=korean)

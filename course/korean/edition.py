@@ -37,7 +37,8 @@ class Edition:
 
         Raises:
             OSError: a file cannot be read.
-            ValueError: a table of translations is none.
+            ValueError: a table of translations is none, or two texts have the same key.
+            nbformat.ValidationError: the notebook is none.
         """
         cells = notebook_units(read_notebook(root / NOTEBOOK_NAMES[0]))
         sections = document_units((root / README_NAMES[0]).read_text(encoding="utf-8"))
@@ -69,7 +70,7 @@ class Edition:
         """Returns the contents of the Korean files; code cells, outputs and ids are those of the English notebook.
 
         Raises:
-            ValueError: there are problems.
+            KeyError, ValueError: there are problems.
         """
         translated, texts = read_notebook(self.root / NOTEBOOK_NAMES[0]), self.notebook.korean()
         for cell in text_cells(translated):
@@ -83,9 +84,7 @@ class Edition:
         """Returns those of `files` that are missing or otherwise on disk.
 
         Raises:
-            ValueError: there are problems.
+            KeyError, ValueError: there are problems.
         """
         files = self.files()
-        return {
-            file: text for file, text in files.items() if not file.exists() or file.read_text(encoding="utf-8") != text
-        }
+        return {file: text for file, text in files.items() if not file.exists() or file.read_bytes() != text.encode()}

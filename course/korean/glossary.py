@@ -2,15 +2,16 @@
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from course.korean.markup import words
 from course.korean.table import FOLDER
 
-_PARTS = {"terms", "avoided", "sounds"}
+_PARTS: Final = {"terms", "avoided", "sounds"}
+_ENDINGS: Final = {"vowel", "consonant", "l"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +22,25 @@ class Glossary:
         terms: English pattern to the renderings, of which one must stand in the Korean text.
         avoided: what is not written to what is written instead.
         sounds: a Latin word in small letters to how it ends: "vowel", "consonant", or "l", which takes 로 as vowels do.
+
+    Raises:
+        ValueError: a value has another type, or a term is no pattern.
     """
 
-    terms: dict[str, list[str]]
-    avoided: dict[str, str]
-    sounds: dict[str, str]
+    terms: Mapping[str, list[str]]
+    avoided: Mapping[str, str]
+    sounds: Mapping[str, str]
+
+    def __post_init__(self) -> None:
+        for term, renderings in self.terms.items():
+            _check_list(f"terms: {term}", renderings)
+            _check_pattern(term)
+        for word, instead in self.avoided.items():
+            if not isinstance(instead, str):
+                raise ValueError(f"avoided: {word} must be a text, got {instead!r}")
+        for word in self.sounds:
+            if word != word.lower():
+                raise ValueError(f"sounds must be in small letters, got {word!r}")
 
     @classmethod
     def read(cls, path: Path = FOLDER / "glossary.toml") -> Self:
@@ -33,14 +48,22 @@ class Glossary:
 
         Raises:
             OSError: it cannot be read.
-            ValueError: it is not TOML, or has other parts or sounds than it may.
+            ValueError: it is not TOML, has other parts or sounds than it may, or values of other types.
         """
-        found: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        try:
+            return cls._of(tomllib.loads(path.read_text(encoding="utf-8")))
+        except ValueError as error:
+            raise ValueError(f"{path.name}: {error}") from error
+
+    @classmethod
+    def _of(cls, found: dict[str, Any]) -> Self:
         if set(found) != _PARTS:
-            raise ValueError(f"{path.name} must have the parts {sorted(_PARTS)}, got {sorted(found)}")
+            raise ValueError(f"the parts must be {sorted(_PARTS)}, got {sorted(found)}")
         endings = found["sounds"]
-        if set(endings) != {"vowel", "consonant", "l"}:
-            raise ValueError(f"sounds must be vowel, consonant and l, got {sorted(endings)}")
+        if set(endings) != _ENDINGS:
+            raise ValueError(f"sounds must be {sorted(_ENDINGS)}, got {sorted(endings)}")
+        for ending, listed in endings.items():
+            _check_list(f"sounds: {ending}", listed)
         return cls(found["terms"], found["avoided"], {word: end for end, listed in endings.items() for word in listed})
 
     def misuses(self, english: str, korean: str) -> Iterator[str]:
@@ -50,7 +73,7 @@ class Glossary:
             if _has(term, plain) and not any(rendering in said for rendering in renderings):
                 yield f"the glossary renders /{term}/ as {' or '.join(renderings)}"
         for word, instead in self.avoided.items():
-            if re.search(rf"(?<![가-힣]){word}", said):
+            if re.search(rf"(?<![가-힣]){re.escape(word)}", said):
                 yield f"the glossary has {instead} instead of {word}"
 
     def without_figures(self, english: str, korean: str) -> str:
@@ -64,3 +87,15 @@ class Glossary:
 
 def _has(term: str, text: str) -> bool:
     return re.search(rf"(?<![\w/-])(?:{term})(?![\w/-])", text, re.IGNORECASE) is not None
+
+
+def _check_list(what: str, found: object) -> None:
+    if not (isinstance(found, list) and found and all(isinstance(word, str) and word for word in found)):
+        raise ValueError(f"{what} must be a list of words, got {found!r}")
+
+
+def _check_pattern(term: str) -> None:
+    try:
+        re.compile(term)
+    except re.error as error:
+        raise ValueError(f"terms: {term} must be a pattern: {error}") from error

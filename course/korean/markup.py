@@ -1,10 +1,8 @@
-"""What both texts must have in common: numbers, code spans, links, formulas, and the outline."""
+"""What Markdown says and how it is built: words, code, links, formulas, outline."""
 
 import re
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from functools import cache
-from itertools import zip_longest
 from typing import Final
 
 from markdown_it import MarkdownIt
@@ -13,18 +11,17 @@ from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 from course.korean.unit import VERBATIM, english_names
 
+_HTML = ("html_block", "html_inline")
 _TAG = re.compile(r"</?\w+|<!--.*?-->")
-_HTML = re.compile(r"<[^>]+>")
-# Not the 100 of H100, which is part of a name.
-_NUMBER = re.compile(r"(?<![A-Za-z\d])\d+(?:,\d{3})*(?:\.\d+)*")
-_NAME = re.compile(r"[A-Za-z][A-Za-z-]*\d(?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
-# 135 million is 1억 3,500만: Korean counts in ten thousands.
-_MILLIONS = re.compile(r"(\d+) million\b")
-_MYRIADS = re.compile(r"(?=\d)(?:(\d+)억 ?)?(?:([\d,]+)만)?(?<=[억만])")
-_BLOCKS: Final = {
+_TAG_WITH_ATTRIBUTES = re.compile(r"<[^>]+>")
+_TARGET = re.compile(r'(?:href|src)="([^"]*)"')
+_HANGUL = re.compile(r"[가-힣]")
+_KINDS: Final = {
     "p": "paragraph",
     "ul": "list",
+    "ol": "numbered list",
     "li": "list item",
+    "blockquote": "quotation",
     "hr": "rule",
     "tr": "table row",
     "td": "cell",
@@ -32,21 +29,15 @@ _BLOCKS: Final = {
     "code": "code block",
     "strong": "bold words",
     "<details": "fold",
+    "<summary": "title of a fold",
     "</details": "end of fold",
     VERBATIM: "what is taken over",
 }
 
 
-def numbers(text: str) -> list[str]:
-    """Returns the numbers in figures, outside of code spans, links and formulas."""
-    text = _MILLIONS.sub(lambda found: f"{int(found[1]) * 10**6:,}", words(text))
-    text = _MYRIADS.sub(lambda found: f"{_integer(found[1]) * 10**8 + _integer(found[2]) * 10**4:,}", text)
-    return _NUMBER.findall(text)
-
-
-def names(text: str) -> list[str]:
-    """Returns the names that have figures, such as H100 or SmolLM2, each once."""
-    return sorted(set(_NAME.findall(words(text))))
+def words(text: str) -> str:
+    """Returns the words that a reader sees, without code, targets of links, and formulas."""
+    return " ".join("".join(map(_words_of, _tokens(text))).split())
 
 
 def code_spans(text: str) -> list[str]:
@@ -54,15 +45,23 @@ def code_spans(text: str) -> list[str]:
     return [english_names(token.content) for token in _tokens(text) if token.type == "code_inline"]
 
 
+def code_blocks(text: str) -> list[str]:
+    """Returns the code blocks."""
+    return [token.content for token in _tokens(text) if token.type in ("fence", "code_block")]
+
+
 def links(text: str) -> list[str]:
     """Returns where links and pictures point to, with the names of the English files."""
-    targets = (token.attrGet("href") or token.attrGet("src") for token in _tokens(text))
-    return [english_names(str(target)) for target in targets if target]
+    found: list[str] = []
+    for token in _tokens(text):
+        target = token.attrGet("href") or token.attrGet("src")
+        found += _TARGET.findall(token.content) if token.type in _HTML else [str(target)] if target else []
+    return [english_names(target) for target in found]
 
 
 def formulas(text: str) -> list[str]:
     """Returns what stands between dollar signs."""
-    return [token.content for token in _tokens(text) if token.type == "math_inline"]
+    return [token.content for token in _tokens(text) if token.type.startswith("math_")]
 
 
 def outline(text: str) -> list[str]:
@@ -70,34 +69,10 @@ def outline(text: str) -> list[str]:
     return [kind for token in _tokens(text) for kind in _kinds(token)]
 
 
-def words(text: str) -> str:
-    """Returns the words that a reader sees, without code, targets of links, and formulas."""
-    return " ".join(_HTML.sub(" ", token.content) for token in _tokens(text) if token.type in ("text", "html_block"))
-
-
-COMPARED: Final[Mapping[str, Callable[[str], list[str]]]] = {
-    "numbers": numbers,
-    "names": names,
-    "code spans": code_spans,
-    "links": links,
-    "formulas": formulas,
-}
-
-
-def differences(english: str, korean: str) -> Iterator[str]:
-    """Yields in words what the texts have not in common; only of the outline the order counts."""
-    for what, find in COMPARED.items():
-        ours, theirs = Counter(find(english)), Counter(find(korean))
-        if ours != theirs:
-            yield f"{what} differ: only in English {_listed(ours - theirs)}, only in Korean {_listed(theirs - ours)}"
-    pairs = enumerate(zip_longest(outline(english), outline(korean), fillvalue="nothing"), start=1)
-    if unlike := next(((place, pair) for place, pair in pairs if pair[0] != pair[1]), None):
-        place, (ours, theirs) = unlike
-        yield f"the outline differs at piece {place}: {ours} in English, {theirs} in Korean"
-    if "*" in words(korean):
-        yield "a * is shown as it is: between punctuation and a Korean letter it ends no emphasis"
-    if "~" in words(korean):
-        yield "a ~ strikes out what stands between it and the next one: write –"
+def sentences_without_hangul(text: str) -> list[str]:
+    """Returns the paragraphs, items and cells that end like sentences and have no Korean letter."""
+    blocks = (token.content for token in _parser().parse(text) if token.type == "inline")
+    return [block for block in blocks if block.endswith((".", "!", "?")) and not _HANGUL.search(block)]
 
 
 @cache
@@ -106,23 +81,28 @@ def _parser() -> MarkdownIt:
 
 
 def _tokens(text: str) -> Iterator[Token]:
-    for token in _parser().parse(text):
+    return _with_children(_parser().parse(text))
+
+
+def _with_children(tokens: Sequence[Token]) -> Iterator[Token]:
+    for token in tokens:
         yield token
-        yield from token.children or ()
+        yield from _with_children(token.children or ())
+
+
+def _words_of(token: Token) -> str:
+    if token.type == "text":
+        return token.content
+    if token.type in _HTML:
+        return _TAG_WITH_ATTRIBUTES.sub(" ", token.content)
+    # Emphasis may begin and end within a word.
+    return "" if token.type.startswith(("em_", "strong_")) else " "
 
 
 def _kinds(token: Token) -> list[str]:
-    if token.type in ("html_block", "html_inline"):
-        return [_BLOCKS[tag] for tag in _TAG.findall(token.content) if tag in _BLOCKS]
+    if token.type in _HTML:
+        return [_KINDS[tag] for tag in _TAG.findall(token.content) if tag in _KINDS]
     if token.type == "heading_open":
         return [f"heading of level {token.tag[1:]}"]
-    is_shown = token.nesting == 1 or token.type in ("hr", "fence")
-    return [_BLOCKS[token.tag]] if is_shown and token.tag in _BLOCKS else []
-
-
-def _integer(figures: str | None) -> int:
-    return int((figures or "0").replace(",", ""))
-
-
-def _listed(found: Counter[str]) -> str:
-    return ", ".join(found.elements()) or "none"
+    is_shown = token.nesting == 1 or token.type in ("hr", "fence", "code_block")
+    return [_KINDS[token.tag]] if is_shown and token.tag in _KINDS else []

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from course.korean.unit import VERBATIM
 from inference.json_file import write_text
 
 FOLDER: Final = Path(__file__).resolve().parent
-_MARKER = re.compile(r"^<!-- unit (?P<key>[\w-]+) of (?P<hash>[0-9a-f]+|new) -->$", re.MULTILINE)
+_MARKER = re.compile(r"^<!-- unit (?P<key>[\w-]+) of (?P<hash>[0-9a-f]+|new) -->\s*$", re.MULTILINE)
+_COMMENT = re.compile(r"^<!--.*", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +37,13 @@ def read_table(path: Path) -> list[Entry]:
 
     Raises:
         OSError: it cannot be read.
-        ValueError: text stands before the first marker, or a key stands twice.
+        ValueError: text stands before the first marker, a comment is no marker, or a key stands twice.
     """
-    head, *rest = _MARKER.split(path.read_text(encoding="utf-8"))
+    text = path.read_text(encoding="utf-8")
+    for comment in _COMMENT.findall(text):
+        if comment != VERBATIM and not _MARKER.fullmatch(comment):
+            raise ValueError(f"{path.name} must have <!-- unit KEY of HASH --> or {VERBATIM} here, got {comment!r}")
+    head, *rest = _MARKER.split(text)
     if head.strip():
         raise ValueError(f"{path.name} must begin with <!-- unit KEY of HASH -->, got {head.strip().splitlines()[0]!r}")
     entries = [

@@ -1,9 +1,9 @@
 """The pieces that are translated one by one: a Markdown cell of the notebook, a section of the README."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import pairwise
 from typing import Final
 
 from nbformat import NotebookNode
@@ -16,6 +16,8 @@ _FIGURES = r"<!-- figures: .*?<!-- end of figures -->"
 _FENCED = r"^```[^\n]*\n.*?^```$"
 _TAKEN_OVER = re.compile(f"{_FIGURES}|{_FENCED}", re.MULTILINE | re.DOTALL)
 _PLACES = re.compile(f"{VERBATIM}|{_FENCED}", re.MULTILINE | re.DOTALL)
+# checkpoint-100/README.md has no Korean edition.
+_KOREAN_FILE = re.compile(r"(?<!/)\b(vllm|README)\.ko\.(ipynb|md)\b")
 _SECTION = re.compile(r"^(?=## )", re.MULTILINE)
 _HASH_LENGTH = 16
 
@@ -27,10 +29,17 @@ class Unit:
     Attributes:
         key: id of the cell, or the heading of the section as an anchor.
         text: Markdown.
+
+    Raises:
+        ValueError: the text holds the mark that stands for what is taken over.
     """
 
     key: str
     text: str
+
+    def __post_init__(self) -> None:
+        if VERBATIM in self.text:
+            raise ValueError(f"{self.key} must not contain {VERBATIM}, which stands in translations for code blocks")
 
     @property
     def prose(self) -> str:
@@ -71,7 +80,7 @@ def without_code_blocks(text: str) -> str:
 
 def english_names(text: str) -> str:
     """Returns a text with the names of the English files: `vllm.ko.ipynb` becomes `vllm.ipynb`."""
-    return text.replace(".ko.", ".")
+    return _KOREAN_FILE.sub(r"\1.\2", text)
 
 
 def notebook_units(notebook: NotebookNode) -> list[Unit]:
@@ -81,12 +90,11 @@ def notebook_units(notebook: NotebookNode) -> list[Unit]:
 
 def document_units(text: str) -> list[Unit]:
     """Returns the sections of a document, the first from its beginning to the first heading of level 2."""
-    return list(_sections(text))
+    without_code = _TAKEN_OVER.sub(lambda piece: " " * len(piece[0]), text)
+    starts = [0, *(found.start() for found in _SECTION.finditer(without_code) if found.start()), len(text)]
+    sections = (text[start:end].strip() for start, end in pairwise(starts))
+    return [Unit(_anchor(section.partition("\n")[0]), section) for section in sections]
 
 
-def _sections(text: str) -> Iterator[Unit]:
-    pieces = iter(_TAKEN_OVER.findall(text))
-    for section in _SECTION.split(without_code_blocks(text)):
-        whole = re.sub(VERBATIM, lambda _: next(pieces), section).strip()
-        heading = whole.partition("\n")[0].lstrip("# ").lower()
-        yield Unit(re.sub(r"[^a-z0-9]+", "-", heading).strip("-"), whole)
+def _anchor(heading: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", heading.lower()).strip("-")

@@ -13,7 +13,7 @@ _AFTER_LATIN = re.compile(
 )
 _QUOTED = re.compile(r"“[^”\n]*”")
 # 합니다체 ends in 니다, 시다 and 십시오; a question may also end in 까요.
-_PLAIN = re.compile(r"[^\n.!?:]*(?:(?<![니시])다(?=[.!:])|(?<!까)요(?=[.!?:]))")
+_PLAIN = re.compile(r"[^\n.!?]*(?:(?<![니시])다(?=\)?[.!])|(?<!까)요(?=\)?[.!?]))")
 _DETACHED_PERCENT = re.compile(r"\d+ %")
 # Digits are read 영 일 이 삼 사 오 육 칠 팔 구; zeros at the end of a number 십 백 천 만.
 _DIGITS = {**dict.fromkeys("2459", "vowel"), **dict.fromkeys("178", "l"), **dict.fromkeys("036", "consonant")}

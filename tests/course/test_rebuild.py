@@ -76,5 +76,12 @@ def test_the_korean_edition_and_the_picture_follow_the_course_itself(
     monkeypatch.setattr(rebuild, "write_korean_edition", lambda arguments: called.append(arguments) or 1)
     assert main(["--notebook", str(file), "--output", str(tmp_path / "other.ipynb")]) == 0
     assert (called, picture.exists()) == ([], False)
-    assert main(["--notebook", str(file)]) == 1
+    monkeypatch.chdir(tmp_path)
+    assert main(["--notebook", file.name]) == 1
     assert (called, picture.read_bytes()) == ([[]], _PNG)
+
+
+def test_a_missing_notebook_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["--notebook", str(tmp_path / "none.ipynb")])
+    assert "--notebook must be a notebook" in capsys.readouterr().err

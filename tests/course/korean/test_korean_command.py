@@ -39,11 +39,9 @@ def test_what_is_committed_is_current(root: Path, capsys: pytest.CaptureFixture[
     assert main(["--check"], root) == 0
     assert main([], root) == 0
     assert main(["--todo"], root) == 0
-    assert capsys.readouterr().out.splitlines() == [
-        "Everything is current.",
-        "Everything was current.",
-        "Everything is translated and current.",
-    ]
+    printed = capsys.readouterr()
+    assert printed.out.splitlines() == ["Everything is current.", "Everything was current."]
+    assert printed.err == "Everything is translated and current.\n"
     assert contents(root) == before
 
 
@@ -84,15 +82,16 @@ def test_an_english_change_stops_the_build(
     assert "--- Korean\n" in said
     for message in messages:
         assert message in said
-    assert f"Nothing was written: {1 + len(messages)} to mend." in said
+    assert f"The Korean files stay as they are: {1 + len(messages)} to mend." in said
 
 
 def test_an_old_translation_is_listed_until_it_is_accepted(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     change(root, "kv-what", "They never change", "None of them ever changes")
     assert main(["--todo"], root) == 1
-    todo = capsys.readouterr().out
-    assert todo.startswith("In notebook_cells.md:\n\n<!-- unit kv-what of ")
-    assert "None of them ever changes" in todo
+    printed = capsys.readouterr()
+    assert printed.err == "1 for notebook_cells.md:\n"
+    assert printed.out.startswith("<!-- unit kv-what of new -->\n## 1.1 ")
+    assert "None of them ever changes" in printed.out
     others = [entry for entry in read_table(root / NOTEBOOK_TABLE) if entry.key != "kv-what"]
     assert main(["--accept", "kv-what"], root) == 0
     assert [entry for entry in read_table(root / NOTEBOOK_TABLE) if entry.key != "kv-what"] == others
@@ -107,8 +106,42 @@ def test_only_translations_can_be_accepted(root: Path, capsys: pytest.CaptureFix
     assert contents(root) == before
 
 
-def test_a_missing_file_is_named(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (root / README_TABLE).unlink()
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        (README_TABLE, None, "readme_sections.md"),
+        (README_TABLE, "글", "readme_sections.md must begin with <!-- unit KEY of HASH -->, got '글'"),
+        (NOTEBOOK_NAMES[0], "{}", "Notebook"),
+        (README_NAMES[0], "# A\n\n## B\n\none\n\n## B\n\ntwo\n", "got b twice: rename one"),
+    ],
+    ids=["missing", "no-table", "no-notebook", "headings-alike"],
+)
+def test_what_cannot_be_read_is_said_without_a_traceback(
+    root: Path, capsys: pytest.CaptureFixture[str], name: str, content: str | None, message: str
+) -> None:
+    (root / name).unlink()
+    if content is not None:
+        (root / name).write_text(content, encoding="utf-8")
     with pytest.raises(SystemExit, match="2"):
         main([], root)
-    assert "readme_sections.md" in capsys.readouterr().err
+    assert message in capsys.readouterr().err
+
+
+def test_a_section_that_is_not_translated_stops_the_build(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    readme, table = root / README_NAMES[0], root / README_TABLE
+    readme.write_text(readme.read_text(encoding="utf-8") + "\n## Thanks\n\nWe thank everybody.\n", encoding="utf-8")
+    assert main(["--todo"], root) == 1
+    table.write_text(table.read_text(encoding="utf-8") + "\n" + capsys.readouterr().out, encoding="utf-8")
+    assert main([], root) == 1
+    said = capsys.readouterr().err
+    assert "readme_sections.md, thanks: translates another English text (new, now " in said
+    assert "readme_sections.md, thanks: not translated: We thank everybody." in said
+
+
+def test_other_line_ends_are_mended(root: Path) -> None:
+    korean = root / README_NAMES[1]
+    before = korean.read_bytes()
+    korean.write_bytes(before.replace(b"\n", b"\r\n"))
+    assert main(["--check"], root) == 1
+    assert main([], root) == 0
+    assert korean.read_bytes() == before

@@ -11,6 +11,8 @@ from course.korean.wording import wording_problems
 
 SOUNDS = {"table": "l", "llm": "consonant", "key": "vowel", "%": "vowel"}
 
+_SOUNDS = '[sounds]\nvowel = ["key"]\nconsonant = ["llm"]\nl = ["table"]'
+
 
 def wrong(korean: str) -> list[str]:
     return list(wording_problems(korean, SOUNDS))
@@ -24,6 +26,7 @@ def wrong(korean: str) -> list[str]:
         "`block_table`은 `block_table`을 `block_table`로 **table**이 남습니다.",
         "API는 SQL은 SQL로 URL이 GB를 TTFT가 N은 남습니다.",
         "2는 3은 5와 6으로 7로 8을 9가 10이 100으로 0.4를 남습니다.",
+        "개요: 글 · GPU 필요: 글 · 전보다: 글",
         "90%가 [LLM](a.md)은 남습니다. “LLM”은 남습니까? 남길까요?",
         "“이것은 옛말이다.”라고 적었습니다. 봅시다.",
     ],
@@ -46,6 +49,7 @@ def test_right_particles_and_sentences(text: str) -> None:
         ("90 %를 씁니다.", "90 % must be 90%"),
         ("draft는 남습니다.", "glossary.toml does not say yet how 'draft' sounds at its end, before 는"),
         ("첫째입니다. 이것이 남는다.", "a sentence is not in 합니다체: 이것이 남는다"),
+        ("(이것이 그것이다).", "a sentence is not in 합니다체: (이것이 그것이다"),
         ("이것이 남아요?", "a sentence is not in 합니다체: 이것이 남아요"),
     ],
 )
@@ -56,17 +60,20 @@ def test_wrong_ones_are_named(text: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('[terms]\n"a" = ["b"]', "must have the parts ['avoided', 'sounds', 'terms'], got ['terms']"),
-        (
-            "[terms]\n[avoided]\n[sounds]\nvowel = []",
-            "sounds must be vowel, consonant and l, got ['vowel']",
-        ),
+        ('[terms]\n"a" = ["b"]', "the parts must be ['avoided', 'sounds', 'terms'], got ['terms']"),
+        ("[terms]\n[avoided]\n[sounds]\nvowel = []", "sounds must be ['consonant', 'l', 'vowel'], got ['vowel']"),
+        (f'[terms]\n"a" = "b"\n[avoided]\n{_SOUNDS}', "terms: a must be a list of words, got 'b'"),
+        (f'[terms]\n"(a" = ["b"]\n[avoided]\n{_SOUNDS}', "terms: (a must be a pattern: missing )"),
+        (f'[terms]\n[avoided]\n"a" = ["b"]\n{_SOUNDS}', "avoided: a must be a text, got ['b']"),
+        (f"[terms]\n[avoided]\n{_SOUNDS}".replace('"key"', '"Key"'), "sounds must be in small letters, got 'Key'"),
+        (f"[terms]\n[avoided]\n{_SOUNDS}".replace('["table"]', '"table"'), "sounds: l must be a list of words, got 't"),
+        ("[terms", "Expected ']'"),
     ],
 )
 def test_a_broken_glossary_is_refused(content: str, message: str, tmp_path: Path) -> None:
     file = tmp_path / "glossary.toml"
     file.write_text(content, encoding="utf-8")
-    with pytest.raises(ValueError, match=re.escape(message)):
+    with pytest.raises(ValueError, match=re.escape("glossary.toml: ") + ".*" + re.escape(message)):
         Glossary.read(file)
 
 
@@ -92,6 +99,10 @@ def test_a_table_is_read_as_it_was_written(tmp_path: Path) -> None:
     ("content", "message"),
     [
         ("글\n<!-- unit a of new -->\n글", "must begin with <!-- unit KEY of HASH -->, got '글'"),
+        (
+            "<!-- unit a of new -->\n글\n\n<!-- unti b of new -->\n글",
+            "must have <!-- unit KEY of HASH --> or <!-- verbatim --> here, got '<!-- unti b of new -->'",
+        ),
         ("<!-- unit a of new -->\n글\n\n<!-- unit a of new -->\n글", "must have each unit once, got a twice"),
     ],
 )
