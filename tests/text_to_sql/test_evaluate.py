@@ -295,11 +295,11 @@ def test_only_one_can_answer(folder: Path, arguments: list[str], capfd: pytest.C
 def test_a_report_that_cannot_be_written_whole_is_not_written(
     folder: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(path: Path, text: str, **options: Any) -> None:
+    def full(path: Path, content: bytes) -> None:
         path.open("w").close()
         raise OSError("disk full")
 
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     assert run(folder) == 2
     assert [path.name for path in (folder / "out").iterdir()] == ["r.json.predictions.jsonl"]
 
