@@ -35,8 +35,9 @@ from inference.device import runs_on_cpu
 from inference.engine import start_engine, stop_engine
 from inference.engine_call import engine_call
 from inference.engine_log import EngineLog
-from inference.engine_options import EngineOptions, gpu_settings
+from inference.engine_options import EngineOptions
 from inference.errors import AdapterError, ChatError, InferenceError, SamplingError
+from inference.gpu_engine import gpu_settings
 from inference.lora_operators import can_mix_adapters, offer_grouped_operators
 from inference.merge import merge_lora_to_base_model
 from inference.results import GenerationResult, to_result
@@ -65,6 +66,8 @@ class VLLMInferenceWithLoRA:
         lora_adapter_path: folder of an adapter that answers by default; None for none. Its name is the folder's.
         gpu_memory_utilization: share of GPU memory that vLLM reserves, in (0, 1].
         tensor_parallel_size: number of GPUs that share each layer.
+        pipeline_parallel_size: number of stages, each with a part of the layers and GPUs of its own.
+        distributed_executor_backend: "mp" for GPUs of this machine, "ray" for those of a Ray cluster; None: vLLM's.
         max_model_len: longest prompt and answer together, in tokens; None takes the model's own.
         dtype: "auto" is float32 on a CPU, the model's own on a GPU.
         enable_lora: whether adapters can be loaded; None: if `lora_adapter_path` is given.
@@ -84,6 +87,8 @@ class VLLMInferenceWithLoRA:
         *,
         gpu_memory_utilization: float = 0.75,
         tensor_parallel_size: int = 1,
+        pipeline_parallel_size: int = 1,
+        distributed_executor_backend: str | None = None,
         max_model_len: int | None = None,
         dtype: str = "auto",
         enable_lora: bool | None = None,
@@ -97,6 +102,8 @@ class VLLMInferenceWithLoRA:
         options = EngineOptions(
             gpu_memory_utilization=gpu_memory_utilization,
             tensor_parallel_size=tensor_parallel_size,
+            pipeline_parallel_size=pipeline_parallel_size,
+            distributed_executor_backend=distributed_executor_backend,
             max_model_len=max_model_len,
             dtype=dtype,
             kv_cache_memory_bytes=kv_cache_memory_bytes,

@@ -30,10 +30,11 @@ def cpu_settings(shapes: BaseShapes, options: EngineOptions, lora_slots: int, lo
     """
     dtype = "float32" if options.dtype == "auto" else options.dtype
     eager = True if options.enforce_eager is None else options.enforce_eager
+    _check_workers(options)
     _check_cpu(dtype, eager)
     lora_bytes = shapes.lora_bytes(lora_slots, lora_rank, dtype)
     plan = plan_cpu_memory(shapes, dtype, options.max_model_len, _kv_cache_bytes(options), lora_bytes)
-    if options.tensor_parallel_size == 1:
+    if options.workers == 1 and options.distributed_executor_backend is None:
         # In the caller's process the engine starts in a fifth of the time.
         os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
     keep_freed_memory()
@@ -50,6 +51,7 @@ def cpu_settings(shapes: BaseShapes, options: EngineOptions, lora_slots: int, lo
         "block_size": BLOCK_TOKENS,
         "enforce_eager": eager,
         "tensor_parallel_size": options.tensor_parallel_size,
+        "distributed_executor_backend": options.distributed_executor_backend,
     }
 
 
@@ -61,6 +63,20 @@ def _use_all_cores() -> int:
     torch.set_num_threads(cores)
     os.environ.setdefault("VLLM_CPU_NUM_OF_RESERVED_CPU", "0")
     return cores
+
+
+def _check_workers(options: EngineOptions) -> None:
+    if options.distributed_executor_backend == "ray":
+        raise EngineStartError(
+            "distributed_executor_backend='ray' needs GPUs: on CPUs vLLM does not spread an engine with Ray. "
+            "Leave it out; several engines can share the work."
+        )
+    # Without a warm-up, as in eager mode and with LoRA, no stage but the first has buffers for what it is handed.
+    if options.pipeline_parallel_size > 1:
+        raise EngineStartError(
+            f"pipeline_parallel_size must be 1 on a CPU, got {options.pipeline_parallel_size}: "
+            "vLLM 0.32's engine starts, and ends at the first request. Use tensor_parallel_size instead."
+        )
 
 
 def _check_cpu(dtype: str, eager: bool) -> None:

@@ -40,7 +40,7 @@ def start_engine(base: BaseModel, settings: dict[str, Any], log: EngineLog) -> A
     if _runs_in_this_process(llm):
         _engines_in_this_process.add(llm)
         hold_interrupts_during_steps(llm)
-        if runs_on_cpu():
+        if runs_on_cpu() and computes_in_this_process(llm):
             turn_back_seeded_generators(llm)
     return llm
 

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from typing import Any
 
 from inference.device import runs_on_cpu
-from inference.errors import InferenceError
+from inference.errors import EngineEndedError
 
 
 @contextmanager
@@ -21,7 +21,7 @@ def engine_call(llm: Any) -> Iterator[None]:
         llm: a `vllm.LLM`.
 
     Raises:
-        InferenceError: the engine's own process has ended.
+        EngineEndedError: the engine's own process has ended.
     """
     from vllm.v1.engine.exceptions import EngineDeadError
 
@@ -29,7 +29,7 @@ def engine_call(llm: Any) -> Iterator[None]:
         with _uncompiled() if runs_on_cpu() and llm.model_config.enforce_eager else nullcontext():
             yield
     except EngineDeadError as error:
-        raise InferenceError("The engine's process has ended. Close this engine and make a new one.") from error
+        raise EngineEndedError("The engine's process has ended. Close this engine and make a new one.") from error
     except BaseException:
         # Whatever the engine says now, the first error is the one to see.
         with suppress(Exception):

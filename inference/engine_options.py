@@ -6,6 +6,8 @@ from typing import Any
 from inference.base_shapes import DTYPE_BYTES
 from inference.errors import EngineStartError
 
+_BACKENDS = ("mp", "ray")
+_MAY_BE_NONE = ("max_model_len", "kv_cache_memory_bytes")
 _NOT_PASSED_ON = {
     "model": "give base_model_name",
     "max_loras": "give max_adapters",
@@ -24,6 +26,9 @@ class EngineOptions:
     Attributes:
         gpu_memory_utilization: share of the GPU's memory that vLLM reserves, in (0, 1]. Without effect on a CPU.
         tensor_parallel_size: over how many devices each layer is split, at least 1.
+        pipeline_parallel_size: over how many devices, or groups of them, the layers are dealt out; 1 on a CPU.
+        distributed_executor_backend: what starts the processes of several devices: "mp", on this machine; "ray", on
+            the machines of a Ray cluster; None lets vLLM choose.
         max_model_len: longest prompt and answer together, in tokens; None takes the model's own.
         dtype: of weights and computation; "auto" is float32 on a CPU and the model's own on a GPU.
         kv_cache_memory_bytes: size of the KV cache; None is 1 GiB on a CPU, the rest of the reserved memory on a GPU.
@@ -33,6 +38,8 @@ class EngineOptions:
 
     gpu_memory_utilization: float = 0.75
     tensor_parallel_size: int = 1
+    pipeline_parallel_size: int = 1
+    distributed_executor_backend: str | None = None
     max_model_len: int | None = None
     dtype: str = "auto"
     kv_cache_memory_bytes: int | None = None
@@ -45,24 +52,23 @@ class EngineOptions:
             raise EngineStartError(f"gpu_memory_utilization must be a number in (0, 1], got {share!r}")
         if self.dtype not in ("auto", *DTYPE_BYTES):
             raise EngineStartError(f"dtype must be one of auto, {', '.join(DTYPE_BYTES)}, got {self.dtype!r}")
-        for name in ("tensor_parallel_size", "max_model_len", "kv_cache_memory_bytes"):
+        backend = self.distributed_executor_backend
+        if backend not in (None, *_BACKENDS):
+            raise EngineStartError(
+                f"distributed_executor_backend must be one of None, {', '.join(_BACKENDS)}, got {backend!r}"
+            )
+        for name in ("tensor_parallel_size", "pipeline_parallel_size", *_MAY_BE_NONE):
             value = getattr(self, name)
-            if value is not None and (not isinstance(value, int) or value < 1):
+            if value is None and name in _MAY_BE_NONE:
+                continue
+            if not isinstance(value, int) or value < 1:
                 raise EngineStartError(f"{name} must be a whole number of at least 1, got {value!r}")
         if not isinstance(self.enforce_eager, bool | None):
             raise EngineStartError(f"enforce_eager must be True, False or None, got {self.enforce_eager!r}")
         for name in self.extra.keys() & _NOT_PASSED_ON.keys():
             raise EngineStartError(f"{name} cannot be passed on to vLLM: {_NOT_PASSED_ON[name]}.")
 
-
-def gpu_settings(options: EngineOptions) -> dict[str, Any]:
-    """Returns vLLM's arguments for an engine on GPUs: what the user has set; vLLM chooses the rest."""
-    settings = {
-        "dtype": options.dtype,
-        "gpu_memory_utilization": options.gpu_memory_utilization,
-        "tensor_parallel_size": options.tensor_parallel_size,
-        "max_model_len": options.max_model_len,
-        "kv_cache_memory_bytes": options.kv_cache_memory_bytes,
-        "enforce_eager": options.enforce_eager,
-    }
-    return {name: value for name, value in settings.items() if value is not None}
+    @property
+    def workers(self) -> int:
+        """How many devices share one copy of the model."""
+        return self.tensor_parallel_size * self.pipeline_parallel_size

@@ -9,6 +9,7 @@ InferenceError
 ├── SamplingError           a sampling parameter out of its range
 ├── EngineStartError        vLLM did not start; carries the root cause
 │   └── MemoryBudgetError
+├── EngineEndedError        the engine's own process has ended
 └── MergeError              a merge that was refused or that failed its check
 ```
 """
@@ -54,6 +55,10 @@ class EngineStartError(InferenceError):
 
 class MemoryBudgetError(EngineStartError):
     """The memory cannot hold the model, or its KV cache cannot hold one request."""
+
+
+class EngineEndedError(InferenceError):
+    """The engine's own process has ended, as on a GPU after an error in a kernel; a new engine can be made."""
 
 
 class MergeError(InferenceError):

@@ -14,7 +14,7 @@ import torch
 from inference import cpu_engine, engine, memory
 from inference.base_shapes import DTYPE_BYTES, BaseShapes
 from inference.engine_log import EngineLog
-from inference.engine_options import EngineOptions, EngineWarning, gpu_settings
+from inference.engine_options import EngineOptions, EngineWarning
 from inference.environment import DEFAULTS, QUIET_LOGGERS, prepare_environment
 from inference.errors import EngineStartError, MemoryBudgetError
 from inference.memory import GIB
@@ -32,6 +32,14 @@ SHAPES = BaseShapes({}, parameters=1000, kv_elements_per_token=1000, max_positio
         ({"dtype": "int8"}, "dtype must be one of auto, float32, float, float16, half, bfloat16, got 'int8'"),
         ({"dtype": "fp16"}, "dtype must be one of auto"),
         ({"tensor_parallel_size": 0}, "tensor_parallel_size must be a whole number of at least 1, got 0"),
+        ({"tensor_parallel_size": None}, "tensor_parallel_size must be a whole number of at least 1, got None"),
+        ({"pipeline_parallel_size": 0}, "pipeline_parallel_size must be a whole number of at least 1, got 0"),
+        ({"pipeline_parallel_size": 1.5}, "pipeline_parallel_size must be a whole number of at least 1, got 1.5"),
+        ({"pipeline_parallel_size": None}, "pipeline_parallel_size must be a whole number of at least 1, got None"),
+        (
+            {"distributed_executor_backend": "uni"},
+            "distributed_executor_backend must be one of None, mp, ray, got 'uni'",
+        ),
         ({"max_model_len": 0}, "max_model_len must be a whole number of at least 1, got 0"),
         ({"max_model_len": -5}, "max_model_len must be a whole number of at least 1, got -5"),
         ({"kv_cache_memory_bytes": 0}, "kv_cache_memory_bytes must be a whole number of at least 1, got 0"),
@@ -55,7 +63,8 @@ def test_a_setting_out_of_range_names_itself_and_its_range(arguments: dict[str, 
 
 @pytest.mark.parametrize("dtype", ["auto", *DTYPE_BYTES])
 def test_every_known_dtype_and_the_edges_of_each_range_pass(dtype: str):
-    EngineOptions(1, 1, 1, dtype, 1, False, {"max_num_seqs": 4})
+    EngineOptions(1, 1, 1, "mp", 1, dtype, 1, False, {"max_num_seqs": 4})
+    EngineOptions(distributed_executor_backend="ray")
     EngineOptions(gpu_memory_utilization=1e-9)
 
 
@@ -88,15 +97,39 @@ def test_the_cpu_defaults_are_float32_and_eager_with_one_gibibyte_of_cache():
         "block_size": 32,
         "enforce_eager": True,
         "tensor_parallel_size": 1,
+        "distributed_executor_backend": None,
     }
 
 
 @pytest.mark.usefixtures("_quiet_machine")
-@pytest.mark.parametrize(("devices", "expected"), [(1, "0"), (2, None)])
-def test_one_device_runs_in_the_callers_process(monkeypatch: pytest.MonkeyPatch, devices: int, expected: str | None):
+@pytest.mark.parametrize(("devices", "backend", "expected"), [(1, None, "0"), (2, None, None), (1, "mp", None)])
+def test_one_device_runs_in_the_callers_process(devices: int, backend: str | None, expected: str | None):
     os.environ.pop("VLLM_ENABLE_V1_MULTIPROCESSING", None)
-    settings(EngineOptions(tensor_parallel_size=devices))
+    options = EngineOptions(tensor_parallel_size=devices, distributed_executor_backend=backend)
+    made = settings(options)
     assert os.environ.get("VLLM_ENABLE_V1_MULTIPROCESSING") == expected
+    assert (made["tensor_parallel_size"], made["distributed_executor_backend"]) == (devices, backend)
+
+
+@pytest.mark.usefixtures("_quiet_machine")
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (
+            {"pipeline_parallel_size": 2},
+            "pipeline_parallel_size must be 1 on a CPU, got 2: vLLM 0.32's engine starts, and ends at the first "
+            "request. Use tensor_parallel_size instead.",
+        ),
+        (
+            {"distributed_executor_backend": "ray"},
+            "distributed_executor_backend='ray' needs GPUs: on CPUs vLLM does not spread an engine with Ray. "
+            "Leave it out; several engines can share the work.",
+        ),
+    ],
+)
+def test_what_vllm_cannot_spread_over_cpus_is_refused(arguments: dict[str, Any], text: str):
+    with pytest.raises(EngineStartError, match=f"^{re.escape(text)}$"):
+        settings(EngineOptions(**arguments))
 
 
 @pytest.mark.usefixtures("_quiet_machine")
@@ -173,12 +206,6 @@ def test_a_contradiction_with_vllms_old_variable_is_named(value: str, text: str)
     os.environ["VLLM_CPU_KVCACHE_SPACE"] = value
     with pytest.raises(EngineStartError, match=text):
         settings(EngineOptions(kv_cache_memory_bytes=1_000_000))
-
-
-def test_a_gpu_gets_what_the_user_set_and_nothing_else():
-    options = EngineOptions(0.5, 2, max_model_len=100)
-    expected = {"dtype": "auto", "gpu_memory_utilization": 0.5, "tensor_parallel_size": 2, "max_model_len": 100}
-    assert gpu_settings(options) == expected
 
 
 # Errors of the start

@@ -1,0 +1,164 @@
+"""Runs a job: what is missing of its parts goes through replicas on Ray Data."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tqdm import tqdm
+
+from batch_inference.errors import BatchError
+from batch_inference.job import BatchJob
+from batch_inference.model_check import largest_rank
+from batch_inference.output_folder import OutputFolder
+from batch_inference.parts import Part
+from batch_inference.placement import Placement
+from batch_inference.plan import Plan, plan
+from batch_inference.ray_cluster import ray_cluster
+from batch_inference.replica import Outcome, Replica, ReplicaSettings, start_vllm
+
+
+@dataclass(frozen=True, slots=True)
+class BatchReport:
+    """What a run has done.
+
+    Attributes:
+        rows: of the input.
+        answered: rows written in this run, those with an error counted in.
+        errors: how many of these have an error.
+        missing: rows whose part could not be written; the same job given again tries them again.
+        seconds: of the whole run: start of Ray and of the engines, and all answers.
+        answering_seconds: from the first engine that began to answer to the last that ended, on the machines' clocks.
+        replica_memory_bytes: the most that one replica took.
+        failures: why parts are missing, each text once.
+    """
+
+    rows: int
+    answered: int
+    errors: int
+    missing: int
+    seconds: float
+    answering_seconds: float
+    replica_memory_bytes: int
+    failures: tuple[str, ...]
+
+
+def run_batch(
+    job: BatchJob,
+    placement: Placement | None = None,
+    *,
+    show_progress: bool = True,
+    start_engine: Callable[[ReplicaSettings], Any] = start_vllm,
+) -> BatchReport:
+    """Answers all rows of a job that have no answer yet.
+
+    Args:
+        job: what to do. The same job given again goes on where it ended, also with another placement.
+        placement: with how many engines, and where; None is one on this machine.
+        show_progress: whether a progress bar is shown on standard error.
+        start_engine: see `ReplicaSettings`.
+
+    Raises:
+        BatchError: the job cannot start or go on; nothing that was written is lost.
+        InferenceError: base model or adapters cannot be used.
+    """
+    start = time.perf_counter()
+    placement = placement or Placement()
+    output = OutputFolder(job.output, job.format)
+    with output.locked():
+        planned = plan(job, placement.replicas, output.description.get("rows_per_part"))
+        rank = largest_rank(job.base_model, job.adapters, job.engine)
+        output.claim(planned.describe(job))
+        done = output.done()
+        missing = {number: part for number, part in enumerate(planned.parts) if number not in done}
+        outcomes: list[Outcome] = []
+        if missing:
+            with ray_cluster(placement.address) as cluster:
+                decided = placement.on(cluster.gpus, cluster.cpus)
+                settings = ReplicaSettings(
+                    base_model=job.base_model,
+                    adapters={name: path.resolve() for name, path in job.adapters.items()},
+                    engine=_engine_options(job, decided, rank),
+                    rules=planned.rules,
+                    sampling=job.sampling,
+                    asking=job.asking,
+                    # A replica has another working directory.
+                    output=OutputFolder(output.path.resolve(), output.format),
+                    cores=0 if decided.gpus_per_replica else decided.cpus_per_replica or 0,
+                    start_engine=start_engine,
+                )
+                with closing(_outcomes(settings, decided, missing)) as stream:
+                    outcomes = list(_watched(stream, planned, missing, show_progress))
+        return _report(planned, missing, outcomes, time.perf_counter() - start)
+
+
+def _engine_options(job: BatchJob, placement: Placement, rank: int | None) -> dict[str, Any]:
+    options = {"max_lora_rank": rank} if rank else {}
+    if (gpus := placement.gpus_per_replica or 0) > 1:
+        # Left to itself, vLLM may choose Ray within Ray, which would ask for GPUs beside those of the replica.
+        options |= {
+            "tensor_parallel_size": gpus // job.engine.get("pipeline_parallel_size", 1),
+            "distributed_executor_backend": "mp",
+        }
+    return options | dict(job.engine)
+
+
+def _outcomes(settings: ReplicaSettings, placement: Placement, parts: Mapping[int, Part]) -> Iterator[Outcome]:
+    """Yields what comes of each part as it is done; Ray Data hands parts out, and again where a replica is lost."""
+    import ray
+    from ray.data import ActorPoolStrategy, DataContext
+
+    context = DataContext.get_current()
+    context.enable_progress_bars = False
+    context.max_errored_blocks = -1
+    items = [{"number": number} | asdict(part) for number, part in parts.items()]
+    outcomes = ray.data.from_items(items, override_num_blocks=len(items)).map(
+        Replica,
+        fn_constructor_args=(settings,),
+        compute=ActorPoolStrategy(size=placement.replicas, max_tasks_in_flight_per_actor=1),
+        num_gpus=placement.gpus_per_replica,
+        num_cpus=placement.cpus_per_replica,
+    )
+    for fields in outcomes.iter_rows():
+        yield Outcome(**fields)
+
+
+def _watched(
+    outcomes: Iterator[Outcome], planned: Plan, missing: Mapping[int, Part], show_progress: bool
+) -> Iterator[Outcome]:
+    """Passes outcomes on and shows them; raises BatchError for a failure that all others will share."""
+    done = planned.num_rows - sum(part.rows for part in missing.values())
+    with tqdm(
+        desc="Answering", total=planned.num_rows, initial=done, unit="row", smoothing=0, disable=not show_progress
+    ) as progress:
+        errors = 0
+        for outcome in outcomes:
+            if outcome.is_final:
+                raise BatchError(outcome.failure)
+            errors += outcome.errors
+            progress.set_postfix(errors=errors, refresh=False)
+            progress.update(outcome.rows)
+            yield outcome
+
+
+def _report(planned: Plan, missing: Mapping[int, Part], outcomes: Sequence[Outcome], seconds: float) -> BatchReport:
+    answered = sum(outcome.rows for outcome in outcomes)
+    failures = {outcome.failure: None for outcome in outcomes if outcome.failure}
+    return BatchReport(
+        rows=planned.num_rows,
+        answered=answered,
+        errors=sum(outcome.errors for outcome in outcomes),
+        missing=sum(part.rows for part in missing.values()) - answered,
+        seconds=seconds,
+        answering_seconds=_answering_seconds(outcomes),
+        replica_memory_bytes=max((outcome.memory_bytes for outcome in outcomes), default=0),
+        failures=tuple(failures),
+    )
+
+
+def _answering_seconds(outcomes: Sequence[Outcome]) -> float:
+    written = [outcome for outcome in outcomes if outcome.rows]
+    if not written:
+        return 0.0
+    return max(outcome.ended_s for outcome in written) - min(outcome.began_s for outcome in written)
