@@ -1,5 +1,7 @@
 """One engine that answers parts: what Ray Data runs in a process of its own, on any machine."""
 
+import os
+import platform
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -58,6 +60,7 @@ class Outcome:
         number: of the part.
         rows: answered or failed, and written; 0 if the part failed.
         errors: how many of them have an error.
+        replica: machine and process that answered.
         began_s, ended_s: wall time, in seconds; the start of the engine is before.
         memory_bytes: of the replica's processes after it, shared pages counted in proportion.
         failure: why the part could not be answered; empty if it was.
@@ -67,6 +70,7 @@ class Outcome:
     number: int
     rows: int = 0
     errors: int = 0
+    replica: str = ""
     began_s: float = 0.0
     ended_s: float = 0.0
     memory_bytes: int = 0
@@ -126,7 +130,8 @@ class Replica:
         write_answers(settings.output.part(number), settings.rules.task, answers)
         settings.output.forget_tries(number)
         errors = sum(1 for answer in answers if answer.get("error"))
-        return Outcome(number, len(answers), errors, began, time.time(), process_tree_memory())
+        this = f"{platform.node()}:{os.getpid()}"
+        return Outcome(number, len(answers), errors, this, began, time.time(), process_tree_memory())
 
     def _answer(self, part: Part) -> list[AnswerFields]:
         answers: list[AnswerFields | None] = []

@@ -1,7 +1,7 @@
 """Runs a job: what is missing of its parts goes through replicas on Ray Data."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -25,23 +25,42 @@ class BatchReport:
 
     Attributes:
         rows: of the input.
-        answered: rows written in this run, those with an error counted in.
-        errors: how many of these have an error.
-        missing: rows whose part could not be written; the same job given again tries them again.
+        missing: rows whose part is still not there; the same job given again tries them again.
         seconds: of the whole run: start of Ray and of the engines, and all answers.
-        answering_seconds: from the first engine that began to answer to the last that ended, on the machines' clocks.
-        replica_memory_bytes: the most that one replica took.
-        failures: why parts are missing, each text once.
+        outcomes: of the parts that this run took up, in the order in which they ended.
     """
 
     rows: int
-    answered: int
-    errors: int
     missing: int
     seconds: float
-    answering_seconds: float
-    replica_memory_bytes: int
-    failures: tuple[str, ...]
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def answered(self) -> int:
+        """Rows written in this run, those with an error counted in."""
+        return sum(outcome.rows for outcome in self.outcomes)
+
+    @property
+    def errors(self) -> int:
+        """How many of the rows written in this run have an error."""
+        return sum(outcome.errors for outcome in self.outcomes)
+
+    @property
+    def answering_seconds(self) -> float:
+        """From the first engine that began to answer to the last that ended, on the machines' clocks."""
+        written = [outcome for outcome in self.outcomes if outcome.rows]
+        ends = [outcome.ended_s for outcome in written]
+        return max(ends) - min(outcome.began_s for outcome in written) if written else 0.0
+
+    @property
+    def replica_memory_bytes(self) -> int:
+        """The most that one replica took, shared pages counted in proportion; 0 if nothing was left to answer."""
+        return max((outcome.memory_bytes for outcome in self.outcomes), default=0)
+
+    @property
+    def failures(self) -> list[str]:
+        """Why parts are missing, each text once."""
+        return list(dict.fromkeys(outcome.failure for outcome in self.outcomes if outcome.failure))
 
 
 def run_batch(
@@ -90,7 +109,8 @@ def run_batch(
                 )
                 with closing(_outcomes(settings, decided, missing)) as stream:
                     outcomes = list(_watched(stream, planned, missing, show_progress))
-        return _report(planned, missing, outcomes, time.perf_counter() - start)
+        left = sum(part.rows for part in missing.values()) - sum(outcome.rows for outcome in outcomes)
+        return BatchReport(planned.num_rows, left, time.perf_counter() - start, tuple(outcomes))
 
 
 def _engine_options(job: BatchJob, placement: Placement, rank: int | None) -> dict[str, Any]:
@@ -140,25 +160,3 @@ def _watched(
             progress.set_postfix(errors=errors, refresh=False)
             progress.update(outcome.rows)
             yield outcome
-
-
-def _report(planned: Plan, missing: Mapping[int, Part], outcomes: Sequence[Outcome], seconds: float) -> BatchReport:
-    answered = sum(outcome.rows for outcome in outcomes)
-    failures = {outcome.failure: None for outcome in outcomes if outcome.failure}
-    return BatchReport(
-        rows=planned.num_rows,
-        answered=answered,
-        errors=sum(outcome.errors for outcome in outcomes),
-        missing=sum(part.rows for part in missing.values()) - answered,
-        seconds=seconds,
-        answering_seconds=_answering_seconds(outcomes),
-        replica_memory_bytes=max((outcome.memory_bytes for outcome in outcomes), default=0),
-        failures=tuple(failures),
-    )
-
-
-def _answering_seconds(outcomes: Sequence[Outcome]) -> float:
-    written = [outcome for outcome in outcomes if outcome.rows]
-    if not written:
-        return 0.0
-    return max(outcome.ended_s for outcome in written) - min(outcome.began_s for outcome in written)

@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +34,6 @@ from inference.json_file import write_json_object, write_text
 from inference.process_memory import process_tree_memory
 from inference.sampling import SamplingOptions
 from text_to_sql.bundled_adapter import BUNDLED_ADAPTER
-
-PLAIN = "one engine, no Ray"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +110,9 @@ def run_replicas(work: Work, replicas: int) -> Sample:
             json.loads(line) for part in sorted(job.output.glob("part-*")) for line in part.read_text().splitlines()
         ]
     pairs = ((answer["text"], answer["output_tokens"]) for answer in answers)
-    return _sample(report.answering_seconds, report.replica_memory_bytes, pairs) | {"all_seconds": report.seconds}
+    sample = _sample(report.answering_seconds, report.replica_memory_bytes, pairs)
+    parts = [asdict(outcome) for outcome in report.outcomes]
+    return sample | {"all_seconds": report.seconds, "parts": parts}
 
 
 def _sample(seconds: float, memory: int, answers: Iterable[tuple[str, int]]) -> Sample:
@@ -127,33 +127,52 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # By its name, the bundled model is the one that the adapter says it was trained on.
     model = BUNDLED_MODEL if options.model == BUNDLED else model_source(options.model)
     work = Work(options.rows, options.max_tokens, model, adapter, options.rows_per_part, dict(options.engine))
-    names = [PLAIN, *(f"Ray Data, {count} replica{'s' * (count > 1)}" for count in options.replicas)]
     runs: list[Sample] = []
     for index in range(options.rounds):
-        for place in range(len(names)) if index % 2 == 0 else reversed(range(len(names))):
-            count = options.replicas[place - 1] if place else None
-            runs.append({"name": names[place], **_in_a_process(work, count)})
-            print(f"{names[place]}: {runs[-1]['seconds']:.1f} s", file=sys.stderr)
-            _write(options, arguments, work, runs)
-    for name in names:
-        print(f"{name:24} {statistics.median(_rates(runs, name)):8.2f} rows/s")
+        for replicas in options.replicas if index % 2 == 0 else reversed(options.replicas):
+            runs.append({"replicas": replicas, **_in_a_process(work, replicas)})
+            print(f"{name_of(replicas)}: {runs[-1]['seconds']:.1f} s", file=sys.stderr)
+            if options.record:
+                _write(options, arguments, work, runs)
+    for replicas in options.replicas:
+        rates = [rate_of(run, work.rows) for run in runs if run["replicas"] == replicas]
+        print(f"{name_of(replicas):24} {statistics.median(rates):8.2f} rows/s")
     return 0
 
 
-def _in_a_process(work: Work, replicas: int | None) -> Sample:
+def name_of(replicas: int) -> str:
+    """Returns what tables call a run."""
+    if replicas == 0:
+        return "one engine, no Ray"
+    return f"Ray Data, {replicas} replica{'s' if replicas > 1 else ''}"
+
+
+def rate_of(run: Mapping[str, Any], rows: int) -> float:
+    """Returns rows per second while the engines answered.
+
+    Replicas begin when their engines have started, which takes them differently long: each one's rows over its own
+    time, from its first part to the end of its last, and these rates added.
+    """
+    if run["replicas"] == 0:
+        return rows / run["seconds"]
+    by_replica: dict[str, list[Mapping[str, Any]]] = {}
+    for part in run["parts"]:
+        by_replica.setdefault(part["replica"], []).append(part)
+    return sum(
+        sum(part["rows"] for part in parts)
+        / (max(part["ended_s"] for part in parts) - min(part["began_s"] for part in parts))
+        for parts in by_replica.values()
+    )
+
+
+def _in_a_process(work: Work, replicas: int) -> Sample:
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
-        task = process.submit(run_plain, work) if replicas is None else process.submit(run_replicas, work, replicas)
+        task = process.submit(run_replicas, work, replicas) if replicas else process.submit(run_plain, work)
         return task.result()
 
 
-def _rates(runs: Sequence[Sample], name: str) -> list[float]:
-    return [len(run["texts"]) / run["seconds"] for run in runs if run["name"] == name]
-
-
 def _write(options: argparse.Namespace, arguments: Sequence[str] | None, work: Work, runs: Sequence[Sample]) -> None:
-    if options.record is None:
-        return
-    reference = next(run["texts"] for run in runs if run["name"] == PLAIN)
+    reference = runs[0]["texts"]
     kept = [
         {name: value for name, value in run.items() if name != "texts"} | {"same_texts": _same(run["texts"], reference)}
         for run in runs
@@ -183,7 +202,13 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.batch_job", description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=500, help="conversations (default: %(default)s)")
     parser.add_argument("--max-tokens", type=int, default=32, help="of an answer (default: %(default)s)")
-    parser.add_argument("--replicas", type=int, nargs="+", default=[1, 2], help="to measure (default: 1 2)")
+    parser.add_argument(
+        "--replicas",
+        type=int,
+        nargs="+",
+        default=[0, 1, 2],
+        help="to measure; 0 is one engine without Ray (default: 0 1 2)",
+    )
     parser.add_argument("--rounds", type=int, default=2, help="of all runs (default: %(default)s)")
     parser.add_argument("--model", default=BUNDLED, help=f"{', '.join(MODELS)}, or a folder")
     parser.add_argument("--no-adapter", action="store_true", help="ask the base model alone")

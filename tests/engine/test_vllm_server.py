@@ -105,12 +105,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         process = subprocess.Popen(
             command, env=environment(), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
         )
-    started = Server(process, port, log)
+    started, below = Server(process, port, log), []
     try:
         started.wait_until_it_answers()
+        below = started.processes[1:]
         yield started
     finally:
         end_with_descendants(process)
+        # A server that was killed leaves its engine behind.
+        for one in below:
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
 
 
 @pytest.fixture(scope="module")
