@@ -2,8 +2,9 @@
 
     python -m benchmarks.batch_job --record benchmarks/results/batch_job_cpu.json
 
-Every run starts its engines in processes of its own; what is timed begins when the first of them begins to answer. The
-plain engine gets all rows in one call. Half of the rows choose the adapter where there is one.
+Runs: `whole`, one engine without Ray, all rows in one call; `parts`, the same engine in calls of as many rows as one
+replica gets at a time; a number of replicas. Each starts its engines in processes of its own, and what is timed begins
+when they begin to answer. Half of the rows choose the adapter where there is one.
 """
 
 import argparse
@@ -35,6 +36,8 @@ from inference.process_memory import process_tree_memory
 from inference.sampling import SamplingOptions
 from text_to_sql.bundled_adapter import BUNDLED_ADAPTER
 
+WHOLE, PARTS = "whole", "parts"
+
 
 @dataclass(frozen=True, slots=True)
 class Work:
@@ -45,7 +48,7 @@ class Work:
         max_tokens: longest answer.
         model: folder or name.
         adapter: folder; None for rows of the base model alone.
-        rows_per_part: see `BatchJob`; the plain engine has no parts.
+        rows_per_part: see `BatchJob`.
         engine: further arguments of `VLLMInferenceWithLoRA`.
     """
 
@@ -53,7 +56,7 @@ class Work:
     max_tokens: int
     model: str
     adapter: Path | None
-    rows_per_part: int | None
+    rows_per_part: int
     engine: Mapping[str, Any]
 
     @property
@@ -72,20 +75,20 @@ class Work:
 Sample = dict[str, Any]
 
 
-def run_plain(work: Work) -> Sample:
-    """Answers all rows with one engine in this process, in one call."""
+def run_plain(work: Work, rows_per_call: int) -> Sample:
+    """Answers all rows with one engine in this process."""
     from vllm_offline_inference import VLLMInferenceWithLoRA
 
-    chosen, conversations = zip(*work.conversations(), strict=True)
     lora = {"lora_adapter_path": work.adapter, "max_adapters": 1} if work.adapter else {}
     with VLLMInferenceWithLoRA(work.model, **lora, **work.engine) as llm:
         start = time.perf_counter()
-        results = llm.generate_batch_detailed(
-            conversations,
-            adapters=[None if adapter == BASE else adapter for adapter in chosen],
-            show_progress=False,
-            **work.sampling,
-        )
+        results = []
+        for rows in itertools.batched(work.conversations(), rows_per_call):
+            chosen, conversations = zip(*rows, strict=True)
+            adapters = [None if adapter == BASE else adapter for adapter in chosen]
+            results += llm.generate_batch_detailed(
+                conversations, adapters=adapters, show_progress=False, **work.sampling
+            )
         seconds = time.perf_counter() - start
         return _sample(seconds, process_tree_memory(), ((result.text, result.output_tokens) for result in results))
 
@@ -129,22 +132,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     work = Work(options.rows, options.max_tokens, model, adapter, options.rows_per_part, dict(options.engine))
     runs: list[Sample] = []
     for index in range(options.rounds):
-        for replicas in options.replicas if index % 2 == 0 else reversed(options.replicas):
-            runs.append({"replicas": replicas, **_in_a_process(work, replicas)})
-            print(f"{name_of(replicas)}: {runs[-1]['seconds']:.1f} s", file=sys.stderr)
+        for kind in options.runs if index % 2 == 0 else reversed(options.runs):
+            runs.append({"run": kind, **_in_a_process(work, kind)})
+            print(f"{name_of(kind)}: {runs[-1]['seconds']:.1f} s", file=sys.stderr)
             if options.record:
                 _write(options, arguments, work, runs)
-    for replicas in options.replicas:
-        rates = [rate_of(run, work.rows) for run in runs if run["replicas"] == replicas]
-        print(f"{name_of(replicas):24} {statistics.median(rates):8.2f} rows/s")
+    for kind in options.runs:
+        rate = statistics.median(rate_of(run, work.rows) for run in runs if run["run"] == kind)
+        print(f"{name_of(kind):32} {rate:8.2f} rows/s")
     return 0
 
 
-def name_of(replicas: int) -> str:
+def name_of(kind: str) -> str:
     """Returns what tables call a run."""
-    if replicas == 0:
-        return "one engine, no Ray"
-    return f"Ray Data, {replicas} replica{'s' if replicas > 1 else ''}"
+    if kind.isdecimal():
+        return f"Ray Data, {kind} replica{'s' if kind != '1' else ''}"
+    return {WHOLE: "one engine, one call", PARTS: "one engine, calls of a part"}[kind]
 
 
 def rate_of(run: Mapping[str, Any], rows: int) -> float:
@@ -153,7 +156,7 @@ def rate_of(run: Mapping[str, Any], rows: int) -> float:
     Replicas begin when their engines have started, which takes them differently long: each one's rows over its own
     time, from its first part to the end of its last, and these rates added.
     """
-    if run["replicas"] == 0:
+    if "parts" not in run:
         return rows / run["seconds"]
     by_replica: dict[str, list[Mapping[str, Any]]] = {}
     for part in run["parts"]:
@@ -165,10 +168,12 @@ def rate_of(run: Mapping[str, Any], rows: int) -> float:
     )
 
 
-def _in_a_process(work: Work, replicas: int) -> Sample:
+def _in_a_process(work: Work, kind: str) -> Sample:
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
-        task = process.submit(run_replicas, work, replicas) if replicas else process.submit(run_plain, work)
-        return task.result()
+        if kind.isdecimal():
+            return process.submit(run_replicas, work, int(kind)).result()
+        rows_per_call = work.rows if kind == WHOLE else work.rows_per_part
+        return process.submit(run_plain, work, rows_per_call).result()
 
 
 def _write(options: argparse.Namespace, arguments: Sequence[str] | None, work: Work, runs: Sequence[Sample]) -> None:
@@ -203,16 +208,12 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rows", type=int, default=500, help="conversations (default: %(default)s)")
     parser.add_argument("--max-tokens", type=int, default=32, help="of an answer (default: %(default)s)")
     parser.add_argument(
-        "--replicas",
-        type=int,
-        nargs="+",
-        default=[0, 1, 2],
-        help="to measure; 0 is one engine without Ray (default: 0 1 2)",
+        "--runs", nargs="+", default=[WHOLE, PARTS, "1", "2"], help="kinds, and numbers of replicas (%(default)s)"
     )
     parser.add_argument("--rounds", type=int, default=2, help="of all runs (default: %(default)s)")
     parser.add_argument("--model", default=BUNDLED, help=f"{', '.join(MODELS)}, or a folder")
     parser.add_argument("--no-adapter", action="store_true", help="ask the base model alone")
-    parser.add_argument("--rows-per-part", type=int, help="see python -m batch_inference (default: by size)")
+    parser.add_argument("--rows-per-part", type=int, default=125, help="see python -m batch_inference (%(default)s)")
     parser.add_argument(
         "--engine",
         action="append",

@@ -13,6 +13,7 @@ from tabulate import tabulate
 from benchmarks import comparison_page
 from benchmarks.comparison.tables import heading, speeds
 from benchmarks.kv_cache_effect import render as render_kv_cache_effect
+from benchmarks.several_engines_page import batch_jobs, split_models
 from benchmarks.side_by_side import medians
 from benchmarks.stored_results import RESULTS, load
 from inference.json_file import write_text
@@ -167,6 +168,8 @@ def other_measurements() -> list[str]:
                 "CPU, 2 cores": load("step_times_cpu"),
             }
         ),
+        batch_jobs({"two CPU cores": load("batch_job_cpu"), "two H100s": load("batch_job_h100")}),
+        split_models([load("tensor_parallel_h100"), load("tensor_parallel_h100_float32")]),
         simulator([load("simulator"), load("simulator_1024")]),
     ]
 
