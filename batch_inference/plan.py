@@ -11,6 +11,7 @@ from batch_inference.input_files import ReadRow, about_how_many_rows, find_input
 from batch_inference.job import BatchJob
 from batch_inference.parts import InputFile, Part
 from batch_inference.rows import Fields, QuestionRow, RowRules, Task, task_of
+from inference.adapter import Adapter
 
 MOST_ROWS_PER_PART: Mapping[Task, int] = {
     Task.CHAT: 1_000,
@@ -46,8 +47,8 @@ class Plan:
         """Of all files together."""
         return sum(file.rows for file in self.files)
 
-    def describe(self, job: BatchJob) -> dict[str, Any]:
-        """Returns what must be the same when the job goes on, for `job.json`."""
+    def describe(self, job: BatchJob, adapters: Mapping[str, Adapter]) -> dict[str, Any]:
+        """Returns what must be the same when the job goes on, for `job.json`; of adapters, their content."""
         how = {"sampling": asdict(job.sampling)} if self.rules.task is Task.CHAT else self._describe_asking(job)
         return {
             "task": self.rules.task,
@@ -55,7 +56,7 @@ class Plan:
             "rows_per_part": self.rows_per_part,
             "inputs": [{"name": file.name, "rows": file.rows, "sha256": file.fingerprint} for file in self.files],
             "base_model": job.base_model,
-            "adapters": {name: str(path.resolve()) for name, path in job.adapters.items()},
+            "adapters": {name: adapter.content_hash for name, adapter in adapters.items()},
             "engine": dict(job.engine),
             **how,
         }

@@ -1,7 +1,7 @@
 """Runs a job: what is missing of its parts goes through replicas on Ray Data."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,13 +10,16 @@ from tqdm import tqdm
 
 from batch_inference.errors import BatchError
 from batch_inference.job import BatchJob
-from batch_inference.model_check import largest_rank
+from batch_inference.model_check import read_adapters
 from batch_inference.output_folder import OutputFolder
 from batch_inference.parts import Part
 from batch_inference.placement import Placement
 from batch_inference.plan import Plan, plan
 from batch_inference.ray_cluster import ray_cluster
 from batch_inference.replica import Outcome, Replica, ReplicaSettings, start_vllm
+from inference.adapter import Adapter
+from inference.base_model import resolve_base_model
+from inference.bundled_model import BUNDLED_MODEL
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +90,8 @@ def run_batch(
     output = OutputFolder(job.output, job.format)
     with output.locked():
         planned = plan(job, placement.replicas, output.description.get("rows_per_part"))
-        rank = largest_rank(job.base_model, job.adapters, job.engine)
-        output.claim(planned.describe(job))
+        adapters = read_adapters(job.base_model, job.adapters, job.engine)
+        output.claim(planned.describe(job, adapters))
         done = output.done()
         missing = {number: part for number, part in enumerate(planned.parts) if number not in done}
         outcomes: list[Outcome] = []
@@ -96,9 +99,9 @@ def run_batch(
             with ray_cluster(placement.address) as cluster:
                 decided = placement.on(cluster.gpus, cluster.cpus)
                 settings = ReplicaSettings(
-                    base_model=job.base_model,
-                    adapters={name: path.resolve() for name, path in job.adapters.items()},
-                    engine=_engine_options(job, decided, rank),
+                    base_model=_for_other_machines(job.base_model),
+                    adapters={name: adapter.path for name, adapter in adapters.items()},
+                    engine=_engine_options(job, decided, adapters.values()),
                     rules=planned.rules,
                     sampling=job.sampling,
                     asking=job.asking,
@@ -113,8 +116,14 @@ def run_batch(
         return BatchReport(planned.num_rows, left, time.perf_counter() - start, tuple(outcomes))
 
 
-def _engine_options(job: BatchJob, placement: Placement, rank: int | None) -> dict[str, Any]:
-    options = {"max_lora_rank": rank} if rank else {}
+def _for_other_machines(base_model: str) -> str:
+    """Returns a folder's absolute path; the bundled model by its name, since each machine has its own copy."""
+    return base_model if base_model == BUNDLED_MODEL else resolve_base_model(base_model).source
+
+
+def _engine_options(job: BatchJob, placement: Placement, adapters: Iterable[Adapter]) -> dict[str, Any]:
+    ranks = [adapter.rank for adapter in adapters]
+    options: dict[str, Any] = {"max_lora_rank": max(ranks)} if ranks else {}
     if (gpus := placement.gpus_per_replica or 0) > 1:
         # Left to itself, vLLM may choose Ray within Ray, which would ask for GPUs beside those of the replica.
         options |= {

@@ -81,14 +81,14 @@ def test_what_cannot_work_is_refused(tmp_path, rows, options, text):
 
 def test_what_changes_answers_is_described_and_machines_are_not(tmp_path):
     job = job_of(tmp_path, [question("Hello")], sampling=SamplingOptions(max_tokens=7), engine={"dtype": "float16"})
-    described = plan(job, 1).describe(job)
+    described = plan(job, 1).describe(job, {})
     assert described["sampling"]["max_tokens"] == 7
     assert described["engine"] == {"dtype": "float16"}
     assert described["inputs"][0]["rows"] == 1
     assert "asking" not in described
-    assert described == plan(job, 1, begun_with=1).describe(job)
+    assert described == plan(job, 1, begun_with=1).describe(job, {})
     asked = job_of(tmp_path, [{"question": "How many?"}], database=sample_database_path())
-    described = plan(asked, 1).describe(asked)
+    described = plan(asked, 1).describe(asked, {})
     assert described["asking"] == {"grammar": True, "votes": 1, "max_repairs": 1}
     assert described["database"] == str(sample_database_path())
     assert "sampling" not in described
