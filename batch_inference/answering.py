@@ -93,10 +93,14 @@ def _ask(
         for database, indices in databases.items():
             try:
                 asker = _asker(inferencer, stack.enter_context(ReadOnlyDatabase(database)), asking)
-            except TextToSQLError as error:
+            except (TextToSQLError, OSError) as error:
                 failed |= {index: failed_answer(rows[index].id, error) for index in indices}
                 continue
-            prepared |= {index: asker.prepare(rows[index].question) for index in indices}
+            for index in indices:
+                try:
+                    prepared[index] = asker.prepare(rows[index].question)
+                except ChatError as error:
+                    failed[index] = failed_answer(rows[index].id, error)
         answers = answer_together(inferencer, list(prepared.values()), show_progress=False)
     answered = zip(prepared, answers, strict=True)
     return failed | {index: sql_answer(rows[index], answer) for index, answer in answered}

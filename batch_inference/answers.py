@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from batch_inference.rows import BASE, Row, Task
+from batch_inference.rows import BASE, Row, Task, encodable
 from inference.json_file import write_bytes
 from inference.results import GenerationResult
 from text_to_sql.answer import Answer
@@ -72,7 +72,7 @@ def sql_answer(row: Row, answer: Answer) -> AnswerFields:
 
 def failed_answer(row_id: str, error: Exception) -> AnswerFields:
     """Returns what the output says of a row that could not be asked."""
-    return {"id": row_id, "error": str(error)}
+    return {"id": row_id, "error": encodable(str(error))}
 
 
 def write_answers(path: Path, task: Task, answers: Sequence[AnswerFields]) -> None:

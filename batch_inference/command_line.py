@@ -4,7 +4,7 @@ import argparse
 import json
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +50,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _summary(report: BatchReport, options: argparse.Namespace) -> str:
     there = f"{report.rows - report.missing:,} of {report.rows:,} rows are in {options.output}/part-*.{options.format}"
     if not report.answered:
-        return f"{there}; nothing was left to answer."
+        return f"{there}; {'this run added none' if report.missing else 'nothing was left to answer'}."
+    # Two machines' clocks may differ.
+    rate = report.answered / max(report.answering_seconds, 1e-3)
     return (
         f"{there}; {report.answered:,} of them from this run, {report.errors:,} of these with an error: "
-        f"{report.answered / report.answering_seconds:,.1f} rows/s by running engines, {report.seconds:,.0f} s in all, "
+        f"{rate:,.1f} rows/s by running engines, {report.seconds:,.0f} s in all, "
         f"{report.replica_memory_bytes / 2**30:.1f} GiB of memory for a replica."
     )
 
@@ -144,14 +146,23 @@ def _job(options: argparse.Namespace) -> BatchJob:
         task=options.task,
         format=options.format,
         base_model=options.base_model,
-        adapters=dict(map(_named_adapter, options.adapter)),
+        adapters=_once("--adapter", map(_named_adapter, options.adapter)),
         database=options.database,
         databases=options.databases,
         sampling=SamplingOptions(**sampling),
         asking=AskingOptions(not options.no_grammar, options.votes, options.max_repairs),
         rows_per_part=options.rows_per_part,
-        engine=dict(map(_engine_option, options.engine)),
+        engine=_once("--engine", map(_engine_option, options.engine)),
     )
+
+
+def _once(option: str, named: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in named:
+        if name in found:
+            raise BatchError(f"{option} gives {name!r} twice: each needs a name of its own, as in NAME=…")
+        found[name] = value
+    return found
 
 
 def _placement(options: argparse.Namespace) -> Placement:

@@ -51,7 +51,11 @@ def read_part(part: Part) -> Iterator[ReadRow]:
 
 def _files_of(path: Path) -> list[tuple[str, Path]]:
     if path.is_dir():
-        found = sorted(file for file in path.rglob("*") if file.suffix in _READERS and not _is_hidden(file, path))
+        found = sorted(
+            file
+            for file in path.rglob("*")
+            if file.suffix in _READERS and file.is_file() and not _is_hidden(file, path)
+        )
         if not found:
             raise BatchError(f"The folder {path} holds no *.jsonl or *.parquet files.")
         return [(file.relative_to(path).as_posix(), file.resolve()) for file in found]

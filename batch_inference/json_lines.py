@@ -50,6 +50,6 @@ def read(part: Part) -> Iterator[tuple[int, dict[str, Any] | RowError]]:
 def _fields(line: bytes) -> dict[str, Any] | RowError:
     try:
         fields = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return RowError(f"The line is no JSON: {error}")
     return fields if isinstance(fields, dict) else RowError(f"The line is no JSON object but {type(fields).__name__}")

@@ -1,5 +1,6 @@
 """The folder of the answers: what job it belongs to, which parts are there, and that one process writes."""
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from inference.json_file import read_json_object, write_json_object
 
 JOB_FILE = "job.json"
 _PREFIX = "part-"
+_LONGEST_SHOWN = 200
 # Hidden files: of tries, and of processes that were killed while they wrote.
 _LEFTOVERS = f".{_PREFIX}*"
 
@@ -42,7 +44,8 @@ class OutputFolder:
         try:
             with lock.acquire(timeout=0):
                 for left in self.path.glob(_LEFTOVERS):
-                    left.unlink()
+                    # A replica of a killed job may still be at it.
+                    left.unlink(missing_ok=True)
                 yield
         except Timeout as error:
             raise BatchError(
@@ -62,8 +65,17 @@ class OutputFolder:
 
     @property
     def description(self) -> dict[str, Any]:
-        """What `job.json` says; empty for a new folder."""
-        return read_json_object(self.path / JOB_FILE)
+        """What `job.json` says; empty where no part is there yet, so that settings which did not work can be changed.
+
+        Raises:
+            BatchError: there are parts, but what job they belong to cannot be read.
+        """
+        if not self.done():
+            return {}
+        begun = read_json_object(self.path / JOB_FILE)
+        if not begun:
+            raise BatchError(f"{self.path / JOB_FILE} cannot be read, so the job cannot go on: choose another output.")
+        return begun
 
     def claim(self, description: Mapping[str, Any]) -> None:
         """Writes `job.json`; or compares, where a job was begun.
@@ -71,12 +83,12 @@ class OutputFolder:
         Raises:
             BatchError: what was begun is another job; the message names the first difference.
         """
-        begun = self.description
-        for name in description if begun else ():
-            if begun.get(name) != description[name]:
+        begun, given = self.description, json.loads(json.dumps(description))
+        for name in given if begun else ():
+            if begun.get(name) != given[name]:
                 raise BatchError(
-                    f"{self.path} holds answers of another job: {name} was {begun.get(name)!r} and is "
-                    f"{description[name]!r}. Choose another output, or the settings of then."
+                    f"{self.path} holds answers of another job: {name} was {_shown(begun.get(name))} and is "
+                    f"{_shown(given[name])}. Choose another output, or the settings of then."
                 )
         if not begun:
             write_json_object(self.path / JOB_FILE, description)
@@ -101,3 +113,8 @@ class OutputFolder:
     def done(self) -> set[int]:
         """Returns the numbers of the parts that are there."""
         return {int(file.stem.removeprefix(_PREFIX)) for file in self.path.glob(f"{_PREFIX}*.{self.format}")}
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]} …"

@@ -1,10 +1,24 @@
 """How many engines answer, with what each, and where."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from batch_inference.errors import BatchError
 
 LOCAL = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What one machine of a cluster has."""
+
+    gpus: int
+    cpus: int
+
+    def holds(self, gpus: int, cpus: int) -> int:
+        """Returns how many engines with so many GPUs and cores each it holds; cores at least 1."""
+        by_cpus = self.cpus // cpus
+        return min(by_cpus, self.gpus // gpus) if gpus else by_cpus
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +47,29 @@ class Placement:
                 continue
             raise BatchError(f"{name} must be a whole number of at least {least}, got {value!r}")
 
-    def on(self, gpus: int, cpus: int) -> "Placement":
-        """Returns this placement with every number decided, for machines that have so much together.
+    def on(self, machines: Sequence[Machine]) -> "Placement":
+        """Returns this placement with every number decided.
+
+        Args:
+            machines: of the cluster; each engine gets its GPUs and cores on one of them.
 
         Raises:
             BatchError: they have not enough.
         """
-        each_gpus = min(1, gpus) if self.gpus_per_replica is None else self.gpus_per_replica
-        share = 1 if each_gpus else max(1, cpus // self.replicas)
-        each_cpus = share if self.cpus_per_replica is None else self.cpus_per_replica
-        for what, each, there in (("GPU", each_gpus, gpus), ("CPU core", each_cpus, cpus)):
-            if self.replicas * each > there:
-                raise BatchError(
-                    f"{self.replicas} replica(s) with {each} {what}(s) each need {self.replicas * each}, and there are "
-                    f"{there}. Ask for fewer, or give the address of a larger cluster (--address)."
-                )
-        return Placement(self.replicas, each_gpus, each_cpus, self.address)
+        gpus = self.gpus_per_replica
+        if gpus is None:
+            gpus = 1 if any(machine.gpus for machine in machines) else 0
+        cpus = self.cpus_per_replica or (1 if gpus else self._share_of_cores(machines))
+        if sum(machine.holds(gpus, cpus) for machine in machines) < self.replicas:
+            shown = ", ".join(f"{machine.gpus} GPU(s) and {machine.cpus} CPU core(s)" for machine in machines[:8])
+            raise BatchError(
+                f"{self.replicas} replica(s) with {gpus} GPU(s) and {cpus} CPU core(s) each do not fit on the machines "
+                f"that there are: {shown}. Ask for fewer, or give the address of a larger cluster (--address)."
+            )
+        return Placement(self.replicas, gpus, cpus, self.address)
+
+    def _share_of_cores(self, machines: Sequence[Machine]) -> int:
+        """Returns the most cores that all replicas can have, and 1 where there are too few."""
+        most = max((machine.cpus for machine in machines), default=1)
+        shares = (cpus for cpus in range(most, 0, -1) if sum(one.holds(0, cpus) for one in machines) >= self.replicas)
+        return next(shares, 1)

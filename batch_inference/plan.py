@@ -48,7 +48,10 @@ class Plan:
         return sum(file.rows for file in self.files)
 
     def describe(self, job: BatchJob, adapters: Mapping[str, Adapter]) -> dict[str, Any]:
-        """Returns what must be the same when the job goes on, for `job.json`; of adapters, their content."""
+        """Returns what must be the same when the job goes on, for `job.json`; of adapters, their content.
+
+        The order of adapters counts: the first answers rows that name none.
+        """
         how = {"sampling": asdict(job.sampling)} if self.rules.task is Task.CHAT else self._describe_asking(job)
         return {
             "task": self.rules.task,
@@ -56,7 +59,7 @@ class Plan:
             "rows_per_part": self.rows_per_part,
             "inputs": [{"name": file.name, "rows": file.rows, "sha256": file.fingerprint} for file in self.files],
             "base_model": job.base_model,
-            "adapters": {name: adapter.content_hash for name, adapter in adapters.items()},
+            "adapters": [[name, adapter.content_hash] for name, adapter in adapters.items()],
             "engine": dict(job.engine),
             **how,
         }
@@ -71,7 +74,7 @@ class Plan:
 
 
 def plan(job: BatchJob, replicas: int, begun_with: int | None = None) -> Plan:
-    """Reads the input once (of Parquet only the footers), and looks at the first rows of each file.
+    """Reads the input (of Parquet only the footers), and looks at the first rows of each file.
 
     Args:
         job: what to do.
@@ -79,13 +82,14 @@ def plan(job: BatchJob, replicas: int, begun_with: int | None = None) -> Plan:
         begun_with: rows of a part, where the job goes on.
 
     Raises:
-        BatchError: a file cannot be read, there are no rows, or none of the first can be asked.
+        BatchError: a file cannot be read, there are no rows, or none of the first rows can be asked.
     """
     files = find_input_files(job.inputs)
-    first_rows = {name: _first_rows(name, path) for name, path in files}
-    rules = _rules(job, job.task or _task_of_first([row for rows in first_rows.values() for row in rows]))
-    for name, rows in first_rows.items():
-        _check_first_rows(name, rows, rules)
+    first_rows = [row for name, path in files for row in _first_rows(name, path)]
+    if not first_rows:
+        raise BatchError("The input holds no rows.")
+    rules = _rules(job, job.task or _task_of_first(first_rows))
+    _check_first_rows(first_rows, rules)
     rows_per_part = job.rows_per_part or begun_with or _rows_per_part(rules.task, files, replicas)
     return Plan(tuple(scan(name, path, rows_per_part) for name, path in files), rules, rows_per_part)
 
@@ -97,7 +101,7 @@ def _first_rows(name: str, path: Path) -> list[ReadRow]:
 def _task_of_first(rows: Sequence[ReadRow]) -> Task:
     readable = [(place, fields) for place, fields in rows if not isinstance(fields, RowError)]
     if not readable:
-        raise BatchError(f"{rows[0][0]}: {rows[0][1]}" if rows else "The input holds no rows.")
+        raise BatchError(f"{rows[0][0]}: {rows[0][1]}")
     place, fields = readable[0]
     if task := task_of(fields):
         return task
@@ -114,20 +118,21 @@ def _rules(job: BatchJob, task: Task) -> RowRules:
     return RowRules(task, tuple(job.adapters), (job.databases or Path()).resolve(), database)
 
 
-def _check_first_rows(name: str, rows: Sequence[ReadRow], rules: RowRules) -> None:
-    """Raises BatchError if none of a file's first rows can be asked: then the rest hardly can."""
+def _check_first_rows(rows: Sequence[ReadRow], rules: RowRules) -> None:
+    """Raises BatchError if none of the files' first rows can be asked: then the rest hardly can."""
     problems = [(place, _problem(place, fields, rules)) for place, fields in rows]
-    if rows and all(problem for _, problem in problems):
+    if all(problem for _, problem in problems):
         place, problem = problems[0]
-        raise BatchError(f"None of the first {len(rows)} rows of {name} can be asked. {place}: {problem}")
+        raise BatchError(f"None of the first rows can be asked ({len(rows)} were looked at). {place}: {problem}")
 
 
 def _problem(place: str, fields: Fields | RowError, rules: RowRules) -> str:
     try:
         row = rules.read(place, fields)
-    except RowError as error:
+        there = not isinstance(row, QuestionRow) or row.database.is_file()
+    except (RowError, OSError) as error:
         return str(error)
-    if isinstance(row, QuestionRow) and not row.database.is_file():
+    if isinstance(row, QuestionRow) and not there:
         return f"There is no database {row.database}; --databases gives the folder that paths are relative to."
     return ""
 

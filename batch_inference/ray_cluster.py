@@ -4,10 +4,9 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from batch_inference.errors import BatchError
-from batch_inference.placement import LOCAL
+from batch_inference.placement import LOCAL, Machine
 
 # Data goes through files, so Ray's own store holds next to nothing; by default it would take 30 % of the memory.
 _OBJECT_STORE_BYTES = 128 << 20
@@ -30,17 +29,9 @@ _LOCAL_DEFAULTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterSize:
-    """What the machines of a cluster have together."""
-
-    gpus: int
-    cpus: int
-
-
 @contextmanager
-def ray_cluster(address: str) -> Iterator[ClusterSize]:
-    """Connects to Ray while the block runs, and returns what there is; a cluster that the caller has joined is used.
+def ray_cluster(address: str) -> Iterator[list[Machine]]:
+    """Connects to Ray while the block runs, and yields the machines; a cluster that the caller has joined is used.
 
     Args:
         address: `local`, `auto` or `host:port`.
@@ -60,8 +51,8 @@ def ray_cluster(address: str) -> Iterator[ClusterSize]:
     if not joined:
         _join(address)
     try:
-        resources = ray.cluster_resources()
-        yield ClusterSize(int(resources.get("GPU", 0)), int(resources.get("CPU", 0)))
+        resources = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        yield [Machine(int(one.get("GPU", 0)), int(one.get("CPU", 0))) for one in resources]
     finally:
         if not joined:
             ray.shutdown()
@@ -79,6 +70,8 @@ def _join(address: str) -> None:
         }
     try:
         ray.init(**options)
+    except RuntimeError as error:
+        raise BatchError(f"Ray did not start, or another version answers at {address!r}: {error}") from error
     except ConnectionError as error:
         raise BatchError(
             f"No Ray cluster answers at {address!r}. Start one with `ray start --head`, or leave --address out."

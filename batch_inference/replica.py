@@ -1,9 +1,11 @@
 """One engine that answers parts: what Ray Data runs in a process of its own, on any machine."""
 
+import logging
 import os
 import platform
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from inference.process_memory import process_tree_memory
 from inference.sampling import SamplingOptions
 from text_to_sql.scoring.predict import AskingOptions
 
+logger = logging.getLogger(__name__)
 # A machine may be lost, and Ray hands its part out again; but a part may also be what ends the process each time.
 _MOST_TRIES = 2
 
@@ -78,6 +81,10 @@ class Outcome:
     is_final: bool = False
 
 
+class _NoEngineError(Exception):
+    """The engine does not start, and hardly will for another part."""
+
+
 class Replica:
     """Answers one part at a time. The engine starts with the first; one that has ended is started again, once a part.
 
@@ -89,7 +96,9 @@ class Replica:
         self._settings = settings
         self._llm: Any = None
         if settings.cores:
-            claim_cores(settings.cores)
+            # Without cores of its own a replica is only slower.
+            with suppress(OSError):
+                claim_cores(settings.cores)
 
     def __call__(self, item: Mapping[str, Any]) -> dict[str, Any]:
         """Answers a part and writes its file.
@@ -101,22 +110,32 @@ class Replica:
             The fields of an `Outcome`.
         """
         number, part = item["number"], Part(**{name: value for name, value in item.items() if name != "number"})
+        try:
+            return asdict(self._take_up(number, part))
+        except _NoEngineError as error:
+            return asdict(Outcome(number, failure=str(error), is_final=True))
+        except Exception as error:  # whatever it is, the other parts can do without this one
+            logger.exception("%s from row %d on", part.name, part.first_row)
+            where = f"{part.name} from row {part.first_row} on"
+            return asdict(Outcome(number, failure=f"{where}: {type(error).__name__}: {error}"))
+
+    def _take_up(self, number: int, part: Part) -> Outcome:
         tries = self._settings.output.count_try(number)
         if tries > _MOST_TRIES:
             failure = f"The replica's process ended each of the {_MOST_TRIES} times that it answered {part.name}"
-            return asdict(Outcome(number, failure=f"{failure} from row {part.first_row} on: see Ray's log."))
-        try:
-            self._start()
-        except InferenceError as error:
-            return asdict(Outcome(number, failure=str(error), is_final=True))
-        try:
-            return asdict(self._answer_and_write(number, part))
-        except Exception as error:  # whatever it is, the other parts can do without this one
-            return asdict(Outcome(number, failure=f"{type(error).__name__}: {error}"))
+            return Outcome(number, failure=f"{failure} from row {part.first_row} on: see Ray's log.")
+        self._start()
+        return self._answer_and_write(number, part)
 
     def _start(self) -> None:
-        if self._llm is None:
+        if self._llm is not None:
+            return
+        try:
             self._llm = self._settings.start_engine(self._settings)
+        except InferenceError as error:
+            raise _NoEngineError(str(error)) from error
+        except Exception as error:
+            raise _NoEngineError(f"The engine did not start. {type(error).__name__}: {error}") from error
 
     def _answer_and_write(self, number: int, part: Part) -> Outcome:
         began = time.time()
@@ -124,7 +143,8 @@ class Replica:
             answers = self._answer(part)
         except EngineEndedError:
             self._llm.close()
-            self._llm = self._settings.start_engine(self._settings)
+            self._llm = None
+            self._start()
             answers = self._answer(part)
         settings = self._settings
         write_answers(settings.output.part(number), settings.rules.task, answers)

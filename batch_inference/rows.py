@@ -105,13 +105,20 @@ class RowRules:
             return self.default_database
         if not isinstance(name, str) or not name:
             raise RowError(f"database must be the path of a SQLite file, got {name!r}; --database gives one for all.")
+        if "\0" in name or encodable(name) != name:
+            raise RowError(f"database must be the path of a SQLite file, got {name!r}")
         return self.databases / name
 
 
 def id_of(fields: Fields | RowError, place: str) -> str:
     """Returns a row's `id` as a text, or its place in the input if it has none."""
     own = None if isinstance(fields, RowError) else fields.get("id")
-    return place if own is None else str(own)
+    return place if own is None else encodable(str(own))
+
+
+def encodable(text: str) -> str:
+    """Returns a text with what UTF-8 cannot hold, such as half a surrogate pair in JSON, as its escape."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def task_of(fields: Fields) -> Task | None:
@@ -126,7 +133,8 @@ def _messages(messages: Any) -> list[Message]:
         check_messages(messages)
     except ChatError as error:
         raise RowError(str(error)) from error
-    return messages
+    # Parquet gives every message every field.
+    return [{name: value for name, value in message.items() if value is not None} for message in messages]
 
 
 def _question(question: Any) -> str:

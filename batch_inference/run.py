@@ -96,8 +96,8 @@ def run_batch(
         missing = {number: part for number, part in enumerate(planned.parts) if number not in done}
         outcomes: list[Outcome] = []
         if missing:
-            with ray_cluster(placement.address) as cluster:
-                decided = placement.on(cluster.gpus, cluster.cpus)
+            with ray_cluster(placement.address) as machines:
+                decided = placement.on(machines)
                 settings = ReplicaSettings(
                     base_model=_for_other_machines(job.base_model),
                     adapters={name: adapter.path for name, adapter in adapters.items()},
@@ -127,30 +127,43 @@ def _engine_options(job: BatchJob, placement: Placement, adapters: Iterable[Adap
     if (gpus := placement.gpus_per_replica or 0) > 1:
         # Left to itself, vLLM may choose Ray within Ray, which would ask for GPUs beside those of the replica.
         options |= {
-            "tensor_parallel_size": gpus // job.engine.get("pipeline_parallel_size", 1),
+            "tensor_parallel_size": gpus // _pipeline_stages(job, gpus),
             "distributed_executor_backend": "mp",
         }
     return options | dict(job.engine)
+
+
+def _pipeline_stages(job: BatchJob, gpus: int) -> int:
+    stages = job.engine.get("pipeline_parallel_size", 1)
+    if type(stages) is not int or stages < 1 or gpus % stages:
+        raise BatchError(f"pipeline_parallel_size must divide gpus_per_replica={gpus}, got {stages!r}")
+    return stages
 
 
 def _outcomes(settings: ReplicaSettings, placement: Placement, parts: Mapping[int, Part]) -> Iterator[Outcome]:
     """Yields what comes of each part as it is done; Ray Data hands parts out, and again where a replica is lost."""
     import ray
     from ray.data import ActorPoolStrategy, DataContext
+    from ray.exceptions import RayError
 
-    context = DataContext.get_current()
+    # Of this dataset alone: a caller may have pipelines of its own.
+    context = DataContext.get_current().copy()
     context.enable_progress_bars = False
     context.max_errored_blocks = -1
     items = [{"number": number} | asdict(part) for number, part in parts.items()]
-    outcomes = ray.data.from_items(items, override_num_blocks=len(items)).map(
-        Replica,
-        fn_constructor_args=(settings,),
-        compute=ActorPoolStrategy(size=placement.replicas, max_tasks_in_flight_per_actor=1),
-        num_gpus=placement.gpus_per_replica,
-        num_cpus=placement.cpus_per_replica,
-    )
-    for fields in outcomes.iter_rows():
-        yield Outcome(**fields)
+    with DataContext.current(context):
+        outcomes = ray.data.from_items(items, override_num_blocks=len(items)).map(
+            Replica,
+            fn_constructor_args=(settings,),
+            compute=ActorPoolStrategy(size=placement.replicas, max_tasks_in_flight_per_actor=1),
+            num_gpus=placement.gpus_per_replica,
+            num_cpus=placement.cpus_per_replica,
+        )
+    try:
+        for fields in outcomes.iter_rows():
+            yield Outcome(**fields)
+    except RayError as error:
+        raise BatchError(f"Ray ended the job: {error}\nThe same job, given again, goes on.") from error
 
 
 def _watched(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from inference.chat import Message
+from inference.errors import PromptTooLongError
 from inference.results import GenerationResult
 from text_to_sql.answer import Answer
 from text_to_sql.errors import AnswerCutOffError, TextToSQLError
@@ -134,11 +135,12 @@ def answer_together(
     while waiting:
         written = _write(inferencer, waiting, max_tokens, show_progress)
         answers |= {index: _answer(asked, written[index]) for index, asked in waiting.items()}
-        waiting = {
+        repairs = {
             index: _again(asked, written[index])
             for index, asked in waiting.items()
             if _may_be_repaired(asked, written[index])
         }
+        waiting = {index: asked for index, asked in repairs.items() if _fits(inferencer, asked)}
     return [answers[index] for index in range(len(questions))]
 
 
@@ -197,6 +199,15 @@ def _may_be_repaired(asked: Asked, candidates: Sequence[_Candidate]) -> bool:
     """Whether nothing could be run, and the greedy answer is whole: one that was cut off would only grow."""
     nothing_ran = all(candidate.result is None for candidate in candidates)
     return asked.repairs > 0 and nothing_ran and candidates[0].generation.finish_reason == "stop"
+
+
+def _fits(inferencer: Inferencer, asked: Asked) -> bool:
+    """Whether the context holds the prompt, with the failed queries in it."""
+    try:
+        inferencer.prompt_tokens(asked.messages)
+    except PromptTooLongError:
+        return False
+    return True
 
 
 def _again(asked: Asked, candidates: Sequence[_Candidate]) -> Asked:

@@ -31,8 +31,9 @@ class FakeEngine:
         return len(text.split())
 
     def generate_batch_detailed(
-        self, conversations: Sequence[Any], *, adapters: Sequence[str | None], **options: Any
+        self, conversations: Sequence[Any], *, adapters: Sequence[str | None] | None = None, **options: Any
     ) -> list[GenerationResult]:
+        adapters = [None] * len(conversations) if adapters is None else adapters
         lengths = [self.prompt_tokens(messages) for messages in conversations]
         texts = [messages[-1]["content"] for messages in conversations]
         if any(ENDS_THE_PROCESS in text for text in texts):

@@ -40,7 +40,7 @@ def test_the_parts_of_json_lines_are_the_lines(lines, rows_per_part):
 @settings(deadline=None, max_examples=60)
 def test_the_parts_of_parquet_are_its_rows(rows, rows_per_group, rows_per_part):
     with tempfile.TemporaryDirectory() as folder:
-        path = write_parquet(Path(folder) / "a.parquet", [{"n": n} for n in range(rows)] or [], rows_per_group)
+        path = write_parquet(Path(folder) / "a.parquet", [{"n": n} for n in range(rows)], rows_per_group)
         scanned = scan("a.parquet", path, rows_per_part)
         assert rows_of(scanned) == [(f"a.parquet:{n + 1}", {"n": n}) for n in range(rows)]
         assert scanned.rows == rows == sum(part.rows for part in scanned.parts)

@@ -37,12 +37,32 @@ def test_a_job_that_goes_on_finds_its_description_and_its_parts(output):
 def test_another_job_is_refused_by_the_first_difference(output):
     with output.locked():
         output.claim(DESCRIPTION)
+        output.part(0).touch()
         text = (
             r"holds answers of another job: base_model was 'one' and is 'two'\. Choose another output, or the settings"
         )
         with pytest.raises(BatchError, match=text):
             output.claim({**DESCRIPTION, "base_model": "two"})
     assert json.loads((output.path / "job.json").read_text()) == DESCRIPTION
+
+
+def test_settings_that_gave_no_part_can_be_changed(output):
+    with output.locked():
+        output.claim({**DESCRIPTION, "engine": {"max_model_len": 999_999}})
+        output.claim({**DESCRIPTION, "engine": {"stop": ("END",)}})
+        output.part(0).touch()
+        output.claim({**DESCRIPTION, "engine": {"stop": ["END"]}})
+
+
+def test_parts_of_a_job_that_cannot_be_read_are_left_alone(output):
+    with output.locked():
+        output.claim(DESCRIPTION)
+        output.part(0).touch()
+        (output.path / "job.json").write_text("")
+        with pytest.raises(
+            BatchError, match=r"job\.json cannot be read, so the job cannot go on: choose another output"
+        ):
+            output.claim(DESCRIPTION)
 
 
 def test_two_jobs_cannot_write_at_once(output):

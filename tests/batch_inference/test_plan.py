@@ -59,24 +59,35 @@ def test_some_rows_may_be_wrong(tmp_path):
         (
             [question("a", adapter="sql")] * 200,
             {},
-            r"None of the first 100 rows of in\.jsonl can be asked\. in\.jsonl:1: adapter must be one of 'base', got",
+            r"None of the first rows can be asked \(100 were looked at\)\. in\.jsonl:1: adapter must be one of",
         ),
         (
             [{"question": "How many?", "database": "nowhere.sqlite"}],
             {},
-            r"can be asked\. in\.jsonl:1: There is no database /.*nowhere\.sqlite; --databases gives the folder",
+            r"can be asked .*\. in\.jsonl:1: There is no database /.*nowhere\.sqlite; --databases gives the folder",
         ),
         (
             [{"question": "How many?"}],
             {"database": Path("nowhere.sqlite")},
             r"There is no database /.*nowhere\.sqlite\.",
         ),
-        ([question("a")], {"task": Task.TEXT_TO_SQL}, r"None of the first 1 rows .* question must be a text, got None"),
+        ([question("a")], {"task": Task.TEXT_TO_SQL}, r"None of the first rows .* question must be a text, got None"),
     ],
 )
 def test_what_cannot_work_is_refused(tmp_path, rows, options, text):
     with pytest.raises(BatchError, match=text):
         plan(job_of(tmp_path, rows, **options), 1)
+
+
+def test_a_file_of_wrong_rows_beside_a_right_one_is_no_reason_to_stop(tmp_path):
+    write_json_lines(tmp_path / "in" / "a.jsonl", [question("Hello")])
+    write_json_lines(tmp_path / "in" / "b.jsonl", ["no JSON"])
+    assert plan(BatchJob((tmp_path / "in",), tmp_path / "out"), 1).num_rows == 2
+
+
+def test_an_empty_input_is_refused_whatever_the_task(tmp_path):
+    with pytest.raises(BatchError, match="The input holds no rows"):
+        plan(job_of(tmp_path, [], task=Task.CHAT), 1)
 
 
 def test_what_changes_answers_is_described_and_machines_are_not(tmp_path):

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -59,6 +58,7 @@ def killed(tmp_path_factory) -> BatchJob:
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert engines
+    assert listening
     assert listening <= LOOPBACK
     wait_for(lambda: not any(map(runs, engines)), seconds=60, what="the end of the engine's process")
     return job
@@ -74,7 +74,6 @@ def test_a_killed_job_goes_on_with_what_is_missing(killed):
     report = run_batch(killed, Placement(2), start_engine=start)
     assert (report.rows, report.missing, report.errors, report.failures) == (ROWS, 0, sum_of_errors(killed, before), [])
     assert report.answered == ROWS - 2 * len(before)
-    assert {outcome.replica for outcome in report.outcomes if outcome.rows} != set()
     for part, (written, text) in before.items():
         assert (part.stat().st_mtime_ns, part.read_text()) == (written, text)
     answers = answers_of(killed.output)
@@ -93,10 +92,10 @@ def sum_of_errors(job: BatchJob, before: dict[Path, tuple[int, str]]) -> int:
 
 
 def test_a_complete_job_starts_nothing(killed):
-    began = time.monotonic()
-    report = run_batch(killed, start_engine=start)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("batch_inference.run.ray_cluster", None)
+        report = run_batch(killed, start_engine=start)
     assert (report.answered, report.missing, report.outcomes) == (0, 0, ())
-    assert time.monotonic() - began < 30
     with pytest.raises(BatchError, match="rows_per_part was 2 and is 3"):
         run_batch(BatchJob(killed.inputs, killed.output, rows_per_part=3), start_engine=start)
     write_json_lines(killed.inputs[0], [*rows(), question("one more")])
@@ -113,7 +112,7 @@ def test_a_part_that_ends_its_process_each_time_costs_no_other(tmp_path):
     assert report.failures == [
         "The replica's process ended each of the 2 times that it answered in.jsonl from row 16 on: see Ray's log."
     ]
-    with pytest.raises(BatchError, match=r"5 replica\(s\) with 1 CPU core\(s\) each need 5, and there are"):
+    with pytest.raises(BatchError, match=r"replica\(s\) with 0 GPU\(s\) and 1 CPU core\(s\) each do not fit"):
         run_batch(
             job,
             Placement(5, cpus_per_replica=1) if len(os.sched_getaffinity(0)) < 5 else Placement(500),

@@ -1,7 +1,7 @@
 """One replica, without Ray and without a model."""
 
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -74,7 +74,11 @@ def test_an_engine_that_has_ended_is_started_again(settings):
 def test_a_bug_costs_its_part_alone(settings):
     replica = Replica(settings)
     outcome = ask(settings, [question(IS_A_BUG)], replica)
-    assert (outcome.rows, outcome.failure, outcome.is_final) == (0, "KeyError: 'no such thing'", False)
+    assert (outcome.rows, outcome.failure, outcome.is_final) == (
+        0,
+        "in.jsonl from row 1 on: KeyError: 'no such thing'",
+        False,
+    )
     assert settings.output.done() == set()
     assert ask(settings, [question("one")], replica).rows == 1
 
@@ -88,17 +92,40 @@ def test_a_part_that_ended_its_process_each_time_is_left_out(settings):
     assert settings.output.done() == set()
 
 
-def test_an_engine_that_does_not_start_ends_the_job(settings):
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (MemoryBudgetError("The memory is full."), "The memory is full."),
+        (RuntimeError("no driver"), "The engine did not start. RuntimeError: no driver"),
+    ],
+)
+def test_an_engine_that_does_not_start_ends_the_job(settings, error, text):
     def refuse(settings):
-        raise MemoryBudgetError("The memory is full.")
+        raise error
 
-    object.__setattr__(settings, "start_engine", refuse)
-    outcome = ask(settings, [question("one")])
+    outcome = ask(replace(settings, start_engine=refuse), [question("one")])
+    assert (outcome.failure, outcome.is_final) == (text, True)
+
+
+def test_an_engine_that_does_not_start_again_ends_the_job(settings):
+    def start_once(settings):
+        if "FAKE_ENGINE_STARTS" in os.environ:
+            raise MemoryBudgetError("The memory is full.")
+        return start(settings)
+
+    replica = Replica(replace(settings, start_engine=start_once))
+    outcome = ask(settings, [question(ENDS_THE_ENGINE)], replica)
     assert (outcome.failure, outcome.is_final) == ("The memory is full.", True)
 
 
+def test_half_a_surrogate_pair_costs_no_other_row_its_answer(settings):
+    outcome = ask(settings, ['{"id": "\\ud800", "messages": 5}', question("one")])
+    assert (outcome.rows, outcome.errors, outcome.failure) == (2, 1, "")
+    assert answers_of(settings.output.path)[0]["id"] == "\\ud800"
+
+
 def test_a_question_about_no_database_costs_no_other_row_its_answer(settings, tmp_path):
-    object.__setattr__(settings, "rules", RowRules(Task.TEXT_TO_SQL, (), tmp_path))
+    settings = replace(settings, rules=RowRules(Task.TEXT_TO_SQL, (), tmp_path))
     (tmp_path / "broken.sqlite").write_text("no database")
     rows = [
         {"question": "How many books are there?", "database": str(sample_database_path())},
@@ -110,6 +137,6 @@ def test_a_question_about_no_database_costs_no_other_row_its_answer(settings, tm
     assert ask(settings, rows).errors == 4
     errors = [answer["error"] for answer in answers_of(settings.output.path)]
     assert "There is no" in errors[1] or "does not exist" in errors[1]
-    assert "no SQLite database" in errors[2]
+    assert "broken.sqlite cannot be opened as a SQLite database" in errors[2]
     assert errors[0] != errors[1]
     assert answers_of(settings.output.path)[0]["sql"]
