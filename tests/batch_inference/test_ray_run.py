@@ -84,6 +84,10 @@ def test_a_killed_job_goes_on_with_what_is_missing(killed):
     assert [answer["id"] for answer in answers if answer["error"]] == ["in.jsonl:6", "in.jsonl:11"]
 
 
+def refuse(**options) -> None:
+    raise ConnectionError("nobody answers")
+
+
 def sum_of_errors(job: BatchJob, before: dict[Path, tuple[int, str]]) -> int:
     """Errors of the parts that were not there before."""
     return sum(1 for answer in answers_of(job.output) if answer["error"]) - sum(
@@ -120,7 +124,9 @@ def test_a_part_that_ends_its_process_each_time_costs_no_other(tmp_path):
         )
 
 
-def test_a_cluster_that_is_not_there_is_said(tmp_path):
+def test_a_cluster_that_is_not_there_is_said(tmp_path, monkeypatch):
+    # Whatever cluster may run on this machine.
+    monkeypatch.setattr("ray.init", refuse)
     job = BatchJob((write_json_lines(tmp_path / "in.jsonl", [question("Hello")]),), tmp_path / "out")
     with pytest.raises(BatchError, match=r"No Ray cluster answers at 'auto'\. Start one with `ray start --head`"):
         run_batch(job, Placement(address="auto"), start_engine=start)

@@ -171,6 +171,19 @@ def test_a_failed_query_is_shown_to_the_model_with_its_error(database: ReadOnlyD
     ]
 
 
+def test_a_repair_that_the_context_cannot_hold_is_left_out(database: ReadOnlyDatabase) -> None:
+    class Short(Parrot):
+        def prompt_tokens(self, messages: Sequence[Message]) -> int:
+            if len(messages) > 2:
+                raise PromptTooLongError("The prompt has 99 tokens; the context holds 9.")
+            return super().prompt_tokens(messages)
+
+    model = Short(WRONG)
+    answer = TextToSQL(model, database, max_repairs=2).ask("Who?")
+    assert (answer.attempts, answer.error) == (1, "SQLite cannot run this: no such column: books.author.")
+    assert len(model.calls) == 1
+
+
 def test_repairs_end(database: ReadOnlyDatabase) -> None:
     model = Parrot(WRONG, WRONG, WRONG)
     answer = TextToSQL(model, database, max_repairs=2).ask("Who?")
