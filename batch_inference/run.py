@@ -105,7 +105,7 @@ def run_batch(
                     rules=planned.rules,
                     sampling=job.sampling,
                     asking=job.asking,
-                    # A replica has another working directory.
+                    # A replica may have another working directory.
                     output=OutputFolder(output.path.resolve(), output.format),
                     cores=0 if decided.gpus_per_replica else decided.cpus_per_replica or 0,
                     start_engine=start_engine,
